@@ -1,0 +1,1 @@
+"""The platform's data and rules: PostgreSQL, REST API, lifecycle worker, mail."""

@@ -1,0 +1,1 @@
+"""Runs the commands of one location beside its JupyterHub."""

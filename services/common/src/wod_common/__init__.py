@@ -1,0 +1,1 @@
+"""The language the services share: wire models, settings, tokens, HTTP, logs, metrics."""

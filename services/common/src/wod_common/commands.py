@@ -1,0 +1,81 @@
+"""A command: what the api-db wants done to one seat of one location, however it travels."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+WORKSHOP_PATTERN = r"^(?:WKSHP|CHLG)-[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+
+#: A folder's name, never a path: it is joined to content folders and homes by processes that run as root.
+WorkshopName = Annotated[str, Field(pattern=WORKSHOP_PATTERN, examples=["WKSHP-API101"])]
+#: The number N in `student<N>`, counted within its location.
+StudentNumber = Annotated[int, Field(ge=1, le=999_999)]
+RegistrationId = Annotated[int, Field(ge=1, le=2**63 - 1)]
+Order = Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+class Verb(StrEnum):
+    """What is done to the seat; the meaning of each is the original system's."""
+
+    CREATE = "CREATE"
+    CLEANUP = "CLEANUP"
+    RESET = "RESET"
+    PURGE = "PURGE"
+    DELETE = "DELETE"
+
+
+class CommandState(StrEnum):
+    """Where a command stands; the last three are final."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    ACCEPTED = "accepted"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    SUPERSEDED = "superseded"
+
+
+class Command(BaseModel):
+    """One command for one seat.
+
+    ``generation`` counts the assignments of the seat and ``sequence`` the commands of one
+    assignment: the agent answers an older pair with ``superseded`` and touches nothing. Only a
+    command of a listed legacy peer comes without them; it must name the registration that the
+    agent's journal holds for the seat.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: UUID
+    verb: Verb
+    location: Annotated[int, Field(ge=1)]
+    student: StudentNumber
+    registration: RegistrationId
+    workshop: WorkshopName
+    generation: Order | None = None
+    sequence: Order | None = None
+    authority: Literal["signed", "listed"] = "signed"
+
+    @model_validator(mode="after")
+    def _signed_commands_are_ordered(self) -> "Command":
+        ordered = self.generation is not None and self.sequence is not None
+        if ordered != (self.authority == "signed"):
+            raise ValueError("a signed command carries generation and sequence, a listed peer's carries neither")
+        return self
+
+    @property
+    def order(self) -> tuple[int, int] | None:
+        """``(generation, sequence)``, comparable; None for a listed peer's command."""
+        if self.generation is None or self.sequence is None:
+            return None
+        return self.generation, self.sequence
+
+
+class CommandReceipt(BaseModel):
+    """The agent's answer to ``POST /commands``: the command is on its disk and stands at ``state``."""
+
+    id: UUID
+    state: CommandState

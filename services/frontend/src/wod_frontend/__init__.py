@@ -1,0 +1,1 @@
+"""The portal: catalogue, registration, the visitor's session."""

@@ -1,0 +1,1 @@
+"""SMTP in, commands out: the mail gate of one location."""

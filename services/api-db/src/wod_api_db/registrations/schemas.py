@@ -1,0 +1,75 @@
+"""Registrations on the wire."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from wod_common.commands import WorkshopName
+
+
+class RegistrationState(StrEnum):
+    """The states of a registration; ``ended``, ``failed`` and ``cancelled`` are final."""
+
+    WAITING = "waiting"
+    OFFERED = "offered"
+    REGISTERED = "registered"
+    DEPLOYING = "deploying"
+    RUNNING = "running"
+    EXPIRING = "expiring"
+    ENDED = "ended"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class RegistrationRequest(BaseModel):
+    """What the form sends."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    workshop: Annotated[WorkshopName, Field(description="The workshop's folder name")]
+    name: Annotated[str, Field(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f\x7f]*$", examples=["Ada Martin"])]
+    email: Annotated[str, Field(min_length=3, max_length=254, examples=["ada@example.org"])]
+    company: Annotated[str, Field(max_length=120, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+    terms_version: Annotated[
+        str, Field(min_length=1, max_length=20, description="The version of the terms the visitor accepted")
+    ]
+
+
+class RegistrationView(BaseModel):
+    """A registration as its holder sees it. The password is in the mail alone."""
+
+    id: int
+    token: str = Field(description="The personal token: whoever has it may look at this registration and end it")
+    state: RegistrationState
+    workshop: str = Field(description="The workshop's folder name")
+    workshop_name: str
+    name: str
+    username: str = Field(description="The account on JupyterHub, student<N>")
+    location: str
+    lab_url: str = Field(description="Opens the lab in JupyterHub")
+    created_at: datetime
+    running_since: datetime | None = Field(description="When the clock started")
+    ends_at: datetime | None = Field(description="Known once the lab is ready")
+    ended_at: datetime | None
+    duration_seconds: int
+    completion: int | None = Field(description="Per cent of the code cells that were run, once the lab is cleaned")
+    cleaned: bool = Field(description="The seat has been given back")
+    message: str = Field(description="One sentence on how it stands, fit to show")
+    last_event_id: int = Field(description="Resume the event stream behind this one")
+
+
+class EventView(BaseModel):
+    """One row of a registration's story, also the data of a server-sent event.
+
+    Types: ``registered``, ``command-sent``, ``accepted``, ``progress`` (``data``: step, percent, message, seconds),
+    ``running``, ``mail-sent`` (``data``: template), ``clock-started``, ``expiring``, ``ended``, ``failed``,
+    ``cancelled``, ``cleaned``.
+    """
+
+    id: int
+    at: datetime
+    type: str
+    state: RegistrationState
+    data: dict[str, Any]

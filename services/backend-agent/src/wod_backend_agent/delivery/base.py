@@ -1,0 +1,65 @@
+"""What the agent asks of a way to deliver: a seat made, measured and emptied."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+from uuid import UUID
+
+from pydantic import SecretStr
+
+#: Set in the environment of every process a run starts, so that a restarted agent finds what is left of it.
+RUN_MARKER = "WOD_RUN"
+
+
+@dataclass(frozen=True)
+class Seat:
+    """One account of the location. ``uid`` is None where seats share the agent's own account."""
+
+    number: int
+    home: Path
+    uid: int | None = None
+
+    @property
+    def username(self) -> str:
+        return f"student{self.number}"
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What a CREATE puts into a seat. ``workshop`` is as asked, ``CHLG-`` or ``WKSHP-``."""
+
+    run: UUID
+    seat: Seat
+    workshop: str
+    registration: int
+    password: SecretStr
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A step that began. ``percent`` is the share of the whole command behind us."""
+
+    step: str
+    percent: int
+    message: str
+
+
+class DeliveryFailed(Exception):
+    """The seat is not as asked; the message is for the operator, holds nothing secret and says what to mend."""
+
+
+class Delivery(Protocol):
+    """Every method may be run again after a crash, and ends what it started when it is cancelled."""
+
+    async def create(self, deployment: Deployment, progress: Callable[[Progress], None]) -> None:
+        """A fresh home with the rendered workshop; nothing of it where the workshop does not render."""
+
+    async def measure(self, run: UUID, seat: Seat, workshop: str) -> int | None:
+        """Per cent of the workshop's code cells that hold an execution count; None where there are none."""
+
+    async def clean(self, run: UUID, seat: Seat) -> None:
+        """No process of the seat lives, and its home is empty."""
+
+    def knows(self, workshop: str) -> bool:
+        """Whether there is content for the workshop."""

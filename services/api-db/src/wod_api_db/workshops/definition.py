@@ -1,0 +1,198 @@
+"""A workshop as its author describes it: the values of a ``wod.yml``, checked."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Annotated, Any, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from pydantic import AliasGenerator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+#: What authors write where a value is still to come.
+PLACEHOLDERS = frozenset({"", "???", "tbd", "todo", "n/a"})
+#: A seat is somebody's for hours; a longer loan is a mistyped one.
+MAX_HOURS = 31 * 24
+LAST_STUDENT = 999_999
+_BARE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_DECIMAL = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,9})?")
+_INTERVAL = re.compile(r"([0-9]{1,6})[ ]*-[ ]*([0-9]{1,6})")
+
+
+class SeatRange(NamedTuple):
+    """The first and the last student number, inclusive, within the location."""
+
+    first: int
+    last: int
+
+    @property
+    def seats(self) -> int:
+        return self.last - self.first + 1
+
+
+def _flag(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.strip().lower() in {"true", "false"}:
+        return value.strip().lower() == "true"
+    raise ValueError("write true or false")
+
+
+def _number(low: int, high: int) -> Callable[[Any], int]:
+    def check(value: Any) -> int:
+        digits = value.strip() if isinstance(value, str) else value
+        number = int(digits) if isinstance(digits, str) and digits.isascii() and digits.isdigit() else digits
+        if isinstance(number, bool) or not isinstance(number, int) or not low <= number <= high:
+            raise ValueError(f"write a whole number from {low} to {high}")
+        return number
+
+    return check
+
+
+def _number_or_none(value: Any) -> int | None:
+    return None if value is None or _is_placeholder(value) else _number(0, 2**31 - 1)(value)
+
+
+def _is_placeholder(value: Any) -> bool:
+    return isinstance(value, str) and value.strip().lower() in PLACEHOLDERS
+
+
+def _line_of_text(limit: int, *, needed: bool = False) -> Callable[[Any], str]:
+    """One line of at most ``limit`` characters; white space within it becomes single blanks."""
+
+    def check(value: Any) -> str:
+        if value is None or _is_placeholder(value):
+            if needed:
+                raise ValueError("write a text")
+            return ""
+        if not isinstance(value, str):
+            raise ValueError("is not a text; put it in quotes")  # noqa: TRY004 - pydantic collects ValueErrors only
+        line = " ".join(value.split())
+        if len(line) > limit or not line.isprintable():
+            raise ValueError(f"write at most {limit} printable characters")
+        return line
+
+    return check
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    """A list of short texts, or one text that stands for a list of one."""
+    if value is None or value == "":
+        return ()
+    if isinstance(value, list) and len(value) > 20:
+        raise ValueError("write at most 20")
+    check = _line_of_text(80, needed=True)
+    return tuple(check(item) for item in (value if isinstance(value, list) else [value]))
+
+
+def _scripts(value: Any) -> tuple[str, ...]:
+    """``false``, or names of scripts: one text split at commas, or a list. A name is no path: scripts run as root."""
+    if value is None or value is False or value in ("", "false"):
+        return ()
+    items = value.split(",") if isinstance(value, str) else value
+    if not isinstance(items, list):
+        raise ValueError("write false, or names of scripts separated by commas")  # noqa: TRY004 - see above
+    names = tuple(item.strip() if isinstance(item, str) else "" for item in items)
+    if not all(_BARE_NAME.fullmatch(name) for name in names):
+        raise ValueError("write file names separated by commas, without folders")
+    return names
+
+
+def _hours(value: Any) -> timedelta:
+    """Hours, with fractions: ``0.02`` is 72 seconds."""
+    text = str(value).strip()
+    hours = Decimal(text) if _DECIMAL.fullmatch(text) else Decimal(0)
+    if not 0 < hours <= MAX_HOURS:
+        raise ValueError(f"write hours as a number above 0 and up to {MAX_HOURS}, such as 2 or 1.5")
+    return timedelta(seconds=round(float(hours * 3600), 3))
+
+
+def _range(value: Any) -> SeatRange:
+    """``[1, 6]``; also ``['1981-1985']`` and ``1981-1985``, as older workshops have it."""
+    pair = value if isinstance(value, list) else [value]
+    if len(pair) == 1 and isinstance(pair[0], str) and (match := _INTERVAL.fullmatch(pair[0].strip())):
+        pair = [int(number) for number in match.groups()]
+    if len(pair) != 2 or any(isinstance(number, bool) or not isinstance(number, int) for number in pair):
+        raise ValueError("write the first and the last student number, such as [1, 6]")
+    first, last = pair
+    if not 1 <= first <= last <= LAST_STUDENT:
+        raise ValueError(f"the first number must be at least 1, the last no smaller and at most {LAST_STUDENT}")
+    return SeatRange(first, last)
+
+
+def _link(value: Any) -> str:
+    """An http(s) URL or a path of the portal's own site; a browser would run anything else we let through."""
+    link = _line_of_text(2000)(value)
+    if not link:
+        return ""
+    if " " in link or "\\" in link or not _is_safe(link):
+        raise ValueError("write a link that begins with https://, http:// or a single /")
+    return link
+
+
+def _is_safe(link: str) -> bool:
+    if link.startswith("/"):
+        return not link.startswith("//")
+    try:
+        parts = urlsplit(link)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and "@" not in parts.netloc
+    except ValueError:
+        return False
+
+
+def _badge(value: Any) -> str:
+    """A link, or the bare name of a picture among the portal's badges."""
+    if isinstance(value, str) and _BARE_NAME.fullmatch(value.strip()) and not _is_placeholder(value):
+        return value.strip()
+    return _link(value)
+
+
+Flag = Annotated[bool, BeforeValidator(_flag)]
+Link = Annotated[str, BeforeValidator(_link)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
+ShortText = Annotated[str, BeforeValidator(_line_of_text(200))]
+
+
+class WorkshopDefinition(BaseModel):
+    """The keys of a ``wod.yml`` by their Python names, with the folder's name and the state of its files.
+
+    ``capacity`` is the author's wish at the first import; later imports leave the stored one alone.
+    """
+
+    model_config = ConfigDict(frozen=True, alias_generator=AliasGenerator(validation_alias=to_camel))
+
+    notebook: str
+    #: SHA-256 over the names and bytes of the folder's files, hexadecimal: a seat prepared from another is stale
+    content_version: str
+    name: Annotated[str, BeforeValidator(_line_of_text(200, needed=True))]
+    description: Annotated[str, BeforeValidator(_line_of_text(5000))] = ""
+    active: Flag
+    capacity: Annotated[int, BeforeValidator(_number(0, 100_000))]
+    priority: Annotated[int, BeforeValidator(_number(0, 100_000))] = 0
+    range: Annotated[SeatRange, BeforeValidator(_range)]
+    reset: Flag = False
+    ldap: Flag = False
+    varpass: Flag = False
+    compile: Annotated[tuple[str, ...], BeforeValidator(_scripts)] = ()
+    replay_id: Annotated[int | None, BeforeValidator(_number_or_none)] = None
+    replay_link: Link = ""
+    workshop_img: Link = ""
+    badge_img: Annotated[str, BeforeValidator(_badge)] = ""
+    beta: Flag = False
+    category: Texts = ()
+    #: counted from the moment the credentials mail has left
+    duration: Annotated[timedelta, BeforeValidator(_hours)]
+    presenter: ShortText = ""
+    role: ShortText = ""
+    avatar: Link = ""
+    monoappliance: Flag = False
+    multiappliance: Flag = False
+    session_type: Literal["Workshops-on-Demand", "Coding Challenge"] = "Workshops-on-Demand"
+    alternate_location: Texts = Field(default=())
+
+
+#: Keys of a ``wod.yml`` and the fields they fill.
+KEYS = {
+    to_camel(field): field for field in WorkshopDefinition.model_fields if field not in {"notebook", "content_version"}
+}

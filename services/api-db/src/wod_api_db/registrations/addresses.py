@@ -81,7 +81,7 @@ def check_address(text: str, deny: DenyList) -> Address:
 
 
 def _validated(text: str) -> ValidatedEmail:
-    return validate_email(text, check_deliverability=False, allow_smtputf8=False, test_environment=True)
+    return validate_email(text, check_deliverability=False, allow_smtputf8=False, test_environment=True, strict=True)
 
 
 def _ascii(checked: ValidatedEmail) -> str:

@@ -16,6 +16,8 @@ PLACEHOLDERS = frozenset({"", "???", "tbd", "todo", "n/a"})
 MAX_HOURS = 31 * 24
 LAST_STUDENT = 999_999
 _BARE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+#: a leading zero would be octal to other readers of YAML 1.1
+_WHOLE = re.compile(r"0|[1-9][0-9]{0,8}")
 _DECIMAL = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,9})?")
 _INTERVAL = re.compile(r"([0-9]{1,6})[ ]*-[ ]*([0-9]{1,6})")
 
@@ -41,8 +43,7 @@ def _flag(value: Any) -> bool:
 
 def _number(low: int, high: int) -> Callable[[Any], int]:
     def check(value: Any) -> int:
-        digits = value.strip() if isinstance(value, str) else value
-        number = int(digits) if isinstance(digits, str) and digits.isascii() and digits.isdigit() else digits
+        number = int(value) if isinstance(value, str) and _WHOLE.fullmatch(value.strip()) else value
         if isinstance(number, bool) or not isinstance(number, int) or not low <= number <= high:
             raise ValueError(f"write a whole number from {low} to {high}")
         return number

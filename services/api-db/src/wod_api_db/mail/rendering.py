@@ -1,0 +1,140 @@
+"""Mails to visitors: a template and its context become a message that is the same, byte for byte, at every sending."""
+
+import hashlib
+import re
+import unicodedata
+from datetime import UTC, datetime, timedelta
+from email import policy
+from email.headerregistry import Address
+from email.message import EmailMessage
+from typing import Any
+
+import css_inline
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from pydantic import AwareDatetime, BaseModel, ConfigDict, SecretStr
+
+#: Relays need not know 8BITMIME.
+_POLICY = policy.SMTP.clone(cte_type="7bit")
+#: A "name" that mail programs would turn into a link: registrations must not carry a stranger's advertisement.
+_LOOKS_LIKE_A_LINK = re.compile(r"[/@\\]|\w\.\w{2}")
+_CREDENTIALS = "credentials"
+
+
+class Brand(BaseModel):
+    """Who writes. ``support`` is the address for questions."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    portal_url: str
+    support: str
+
+
+class MailContext(BaseModel):
+    """What the templates may name. A field that is None is undefined for them: to use it is an error, not an empty place."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    brand: Brand
+    recipient_name: str
+    #: the workshop's title, and its folder
+    workshop_name: str
+    workshop: str
+    catalogue_url: str
+    #: the seat's account, ``student<N>``
+    username: str | None = None
+    #: credentials only; any other template never sees it
+    password: SecretStr | None = None
+    lab_url: str | None = None
+    #: the personal page of the registration
+    session_url: str | None = None
+    #: None before the clock has started
+    ends_at: AwareDatetime | None = None
+    duration: timedelta | None = None
+    #: ended: per cent of the code cells that were run
+    completion: int | None = None
+    #: failed: one sentence fit to show
+    reason: str | None = None
+
+
+def in_words(duration: timedelta) -> str:
+    """``1 hour 30 minutes``; seconds only below an hour."""
+    minutes, seconds = divmod(round(duration.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [(hours, "hour"), (minutes, "minute"), (0 if hours else seconds, "second")]
+    said = [f"{count} {unit}{'' if count == 1 else 's'}" for count, unit in parts if count]
+    return " ".join(said) or "0 seconds"
+
+
+def moment(when: datetime) -> str:
+    """``Monday 23 November 2026, 18:30 UTC``: a mail cannot know its reader's time zone."""
+    utc = when.astimezone(UTC)
+    return f"{utc:%A} {utc.day} {utc:%B %Y, %H:%M} UTC"
+
+
+def _environment(*, html: bool) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("wod_api_db.mail"),
+        undefined=StrictUndefined,
+        autoescape=select_autoescape(["html"]) if html else False,  # noqa: S701 - plain text has nothing to escape
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"in_words": in_words, "moment": moment}
+    return environment
+
+
+_TEXT = _environment(html=False)
+_HTML = _environment(html=True)
+_INLINER = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
+
+
+def render(
+    template: str, context: MailContext, *, recipient: str, message_id: str, date: datetime, sender: str
+) -> EmailMessage:
+    """The mail in text and HTML. ``template`` names a folder below ``templates``.
+
+    ``message_id`` with its angle brackets and ``date`` are kept on the mail's row, so that a mail sent twice is one mail
+    to its reader. Raises jinja2.UndefinedError where the context lacks what the template needs.
+    """
+    values = _values(template, context)
+    message = EmailMessage(_POLICY)
+    message["From"] = sender
+    message["To"] = Address(display_name=values["recipient_name"], addr_spec=recipient)
+    message["Subject"] = _one_line(_TEXT.get_template(f"{template}/subject.txt").render(values))
+    message["Date"] = date
+    message["Message-ID"] = message_id
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(_TEXT.get_template(f"{template}/body.txt").render(values))
+    html = _HTML.get_template(f"{template}/body.html").render(values)
+    message.add_alternative(_INLINER.inline(html), subtype="html")
+    message.set_boundary(hashlib.sha256(message_id.encode()).hexdigest()[:40])
+    return message
+
+
+def _values(template: str, context: MailContext) -> dict[str, Any]:
+    values = {key: _harmless(value) for key, value in context.model_dump(exclude_none=True).items()}
+    values["recipient_name"] = _name(context.recipient_name)
+    password = values.pop("password", None)
+    if template == _CREDENTIALS and password is not None:
+        values["password"] = password.get_secret_value()
+    return values
+
+
+def _harmless(value: Any) -> Any:
+    if isinstance(value, str):
+        return _one_line(value)
+    if isinstance(value, dict):
+        return {key: _harmless(item) for key, item in value.items()}
+    return value
+
+
+def _one_line(text: str) -> str:
+    """Without line breaks and control, format and unassigned characters: none can end a header or turn the writing."""
+    kept = (character if unicodedata.category(character)[0] != "C" else " " for character in text)
+    return " ".join("".join(kept).split())
+
+
+def _name(text: str) -> str:
+    name = _one_line(text)
+    return "" if _LOOKS_LIKE_A_LINK.search(name) else name

@@ -1,4 +1,5 @@
 import os
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -192,6 +193,7 @@ def test_all_faults_of_a_file_are_named_at_once(content: Path) -> None:
         ("", None, "not a list of keys"),
         (HEAD + "? [a]\n: b\n", 4, "a key is a single word"),
         (text(role="a: b: c"), 9, "not valid YAML"),
+        (text(role="a\t# b"), 9, "write blanks, not tabs"),
         (text(role="'open"), None, "not valid YAML"),
         (text().encode() + b"role: \xff\n", 9, "not UTF-8"),
         (text(role="a\x07b"), 9, "U+0007"),
@@ -204,6 +206,14 @@ def test_what_is_not_plain_yaml_is_refused(content: Path, metadata: str | bytes,
     at, said = refused(content, metadata)
     assert reason in said
     assert line is None or at == line
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("filling", [" ", "\t", (" " * 300 + "\t"), "a", "a ", "[", "{a,", "- ", "''"])
+def test_a_file_full_of_one_thing_is_read_in_time(filling: str) -> None:
+    metadata = "a: " + filling * (65_000 // len(filling)) + "x"
+    with suppress(MalformedMetadata):
+        read_metadata(metadata.encode())
 
 
 def test_unknown_keys_are_noted_and_the_workshop_is_taken(content: Path) -> None:

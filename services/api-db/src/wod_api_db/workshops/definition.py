@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from pydantic import AliasGenerator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AliasGenerator, BaseModel, BeforeValidator, ConfigDict
 from pydantic.alias_generators import to_camel
 
 #: What authors write where a value is still to come.
@@ -161,7 +161,12 @@ class WorkshopDefinition(BaseModel):
     ``capacity`` is the author's wish at the first import; later imports leave the stored one alone.
     """
 
-    model_config = ConfigDict(frozen=True, alias_generator=AliasGenerator(validation_alias=to_camel))
+    model_config = ConfigDict(
+        frozen=True,
+        alias_generator=AliasGenerator(validation_alias=to_camel),
+        validate_by_name=True,
+        validate_by_alias=True,
+    )
 
     notebook: str
     #: SHA-256 over the names and bytes of the folder's files, hexadecimal: a seat prepared from another is stale
@@ -190,7 +195,7 @@ class WorkshopDefinition(BaseModel):
     monoappliance: Flag = False
     multiappliance: Flag = False
     session_type: Literal["Workshops-on-Demand", "Coding Challenge"] = "Workshops-on-Demand"
-    alternate_location: Texts = Field(default=())
+    alternate_location: Texts = ()
 
 
 #: Keys of a ``wod.yml`` and the fields they fill.

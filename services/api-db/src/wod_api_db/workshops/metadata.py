@@ -15,9 +15,6 @@ MAX_BYTES = 64 * 1024
 #: A list inside a list is already more than any key takes.
 MAX_DEPTH = 4
 
-_TAB_AFTER_KEY = re.compile(r"^(\w+[ ]*:)[ ]*\t[ \t]*", re.MULTILINE)
-_TAB_AT_END = re.compile(r"[ ]*\t[ \t]*$", re.MULTILINE)
-
 
 class MalformedMetadata(Exception):
     """The file is not the YAML we take; ``line`` counts from 1, or is None where the whole file is meant."""
@@ -75,7 +72,7 @@ _PlainLoader.add_implicit_resolver(
 
 def read_metadata(data: bytes) -> dict[str, Entry]:
     """The top-level keys of a ``wod.yml``. Raises MalformedMetadata."""
-    text = _TAB_AT_END.sub("", _TAB_AFTER_KEY.sub(r"\1 ", _decode(data)))
+    text = "\n".join(map(_without_stray_tabs, _decode(data).split("\n")))
     try:
         loader = _PlainLoader(text)
         try:
@@ -99,10 +96,19 @@ def _decode(data: bytes) -> str:
         raise MalformedMetadata("not UTF-8; save the file in that encoding", line) from error
 
 
+def _without_stray_tabs(line: str) -> str:
+    """Authors put tabs after a key or at a line's end, where YAML takes none."""
+    key, colon, value = line.rstrip(" \t").partition(":")
+    if colon and value[:1] in {" ", "\t"} and key.isidentifier():
+        return f"{key}: {value.lstrip()}"
+    return key + colon + value
+
+
 def _explain(error: yaml.MarkedYAMLError) -> tuple[str, int | None]:
     mark = error.problem_mark or error.context_mark
     said = ", ".join(part for part in (error.context, error.problem) if part)
-    return f"not valid YAML: {said}; put text that holds ': ' or '#' in quotes", mark.line + 1 if mark else None
+    way_out = "write blanks, not tabs" if r"'\t'" in said else "put text that holds ': ' or '#' in quotes"
+    return f"not valid YAML: {said}; {way_out}", mark.line + 1 if mark else None
 
 
 def _entries(loader: _PlainLoader, root: yaml.Node | None) -> dict[str, Entry]:

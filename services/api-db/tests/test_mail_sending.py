@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydantic import SecretStr
 
-from wod_api_db.mail.sending import LONG_HEADERS, PermanentMailFailure, SmtpRelay, TemporaryMailFailure
+from wod_api_db.mail.sending import LONG_HEADERS, PermanentMailFailure, Relay, SmtpRelay, TemporaryMailFailure
 
 RCPT, DATA = "RCPT", "DATA"
 
@@ -97,7 +97,7 @@ def message() -> EmailMessage:
     return message
 
 
-async def send(message: EmailMessage, port: int, relay: SmtpRelay | None = None) -> None:
+async def send(message: EmailMessage, port: int, relay: Relay | None = None) -> None:
     relay = relay or SmtpRelay("127.0.0.1", port, timeout=5)
     await relay.send(message, "bounce@example.org", "ada@example.org")
 

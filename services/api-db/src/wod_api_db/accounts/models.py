@@ -1,0 +1,34 @@
+"""Accounts of operators and agents. Visitors have none."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from wod_api_db.accounts.tokens import Role
+from wod_api_db.columns import state_column
+from wod_api_db.db import Base
+
+
+class Account(Base):
+    __tablename__ = "accounts"
+    __table_args__ = (
+        CheckConstraint("(role = 'agent') = (location_id IS NOT NULL)", name="accounts_agents_have_a_location"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    username: Mapped[str] = mapped_column(unique=True)
+    email: Mapped[str]
+    password_hash: Mapped[str]
+    role: Mapped[Role] = state_column(Role)
+    location_id: Mapped[int | None] = mapped_column(ForeignKey("locations.id"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class WorkerSighting(Base):
+    """A worker process and when it was last at work, for ``/readyz``."""
+
+    __tablename__ = "workers"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    seen_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -1,0 +1,73 @@
+"""The api-db's HTTP service."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from fastapi import FastAPI
+from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from wod_api_db import __version__
+from wod_api_db.accounts.endpoints import router as accounts
+from wod_api_db.accounts.models import WorkerSighting
+from wod_api_db.commands.endpoints import router as commands
+from wod_api_db.db import make_engine, make_sessions
+from wod_api_db.registrations.addresses import DenyList
+from wod_api_db.registrations.endpoints import router as registrations
+from wod_api_db.registrations.following import Notifications
+from wod_api_db.settings import Settings
+from wod_api_db.students.endpoints import router as students
+from wod_api_db.workshops.endpoints import router as workshops
+from wod_common.health import health_router
+from wod_common.problems import add_problem_handlers
+
+#: without a sighting for this long there is no worker
+WORKER_SILENCE = 10.0
+
+
+def create_app(settings: Settings) -> FastAPI:
+    engine = make_engine(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.settings = settings
+        app.state.sessions = make_sessions(engine)
+        app.state.deny_list = read_deny_list(settings)
+        app.state.notifications = Notifications(settings.plain_database_url)
+        listening = asyncio.create_task(app.state.notifications.run())
+        yield
+        listening.cancel()
+        with suppress(asyncio.CancelledError):
+            await listening
+        await engine.dispose()
+
+    app = FastAPI(title="Workshops-on-Demand", version=__version__, lifespan=lifespan)
+    add_problem_handlers(app)
+    for router in (accounts, workshops, registrations, commands, students):
+        app.include_router(router)
+    app.include_router(health_router({"database": lambda: _database(engine), "worker": lambda: _worker(engine)}))
+    return app
+
+
+def read_deny_list(settings: Settings) -> DenyList:
+    """One entry a line; blank lines and those that begin with # are passed over."""
+    if settings.deny_list is None:
+        return DenyList()
+    lines = (line.strip() for line in settings.deny_list.read_text().splitlines())
+    return DenyList.of(line for line in lines if line and not line.startswith("#"))
+
+
+async def _database(engine: AsyncEngine) -> str:
+    async with engine.connect() as connection:
+        await connection.execute(text("SELECT 1"))
+    return "answers"
+
+
+async def _worker(engine: AsyncEngine) -> str:
+    async with engine.connect() as connection:
+        age = func.extract("epoch", func.clock_timestamp() - func.max(WorkerSighting.seen_at))
+        seconds = (await connection.execute(select(age))).scalar_one()
+    if seconds is None or seconds > WORKER_SILENCE:
+        raise RuntimeError("no worker has been at work lately; start python -m wod_api_db.worker")
+    return f"seen {seconds:.1f} s ago"

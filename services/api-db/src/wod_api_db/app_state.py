@@ -1,0 +1,32 @@
+"""What the process holds for its requests, as dependencies."""
+
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from wod_api_db.registrations.addresses import DenyList
+from wod_api_db.registrations.following import Notifications
+from wod_api_db.settings import Settings
+
+
+def _settings(request: Request) -> Settings:
+    return cast(Settings, request.app.state.settings)
+
+
+def _sessions(request: Request) -> async_sessionmaker[AsyncSession]:
+    return cast(async_sessionmaker[AsyncSession], request.app.state.sessions)
+
+
+def _notifications(request: Request) -> Notifications:
+    return cast(Notifications, request.app.state.notifications)
+
+
+def _deny_list(request: Request) -> DenyList:
+    return cast(DenyList, request.app.state.deny_list)
+
+
+SettingsDep = Annotated[Settings, Depends(_settings)]
+SessionsDep = Annotated[async_sessionmaker[AsyncSession], Depends(_sessions)]
+NotificationsDep = Annotated[Notifications, Depends(_notifications)]
+DenyListDep = Annotated[DenyList, Depends(_deny_list)]

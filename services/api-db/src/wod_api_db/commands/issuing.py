@@ -1,0 +1,50 @@
+"""Gives a seat its next command, in the transaction that gives the reason for it."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from wod_api_db.commands import repository
+from wod_api_db.commands.models import CommandRow
+from wod_api_db.db import Job, enqueue, now
+from wod_api_db.registrations.models import Registration
+from wod_api_db.states import COMMAND
+from wod_common.commands import CommandState, Verb
+
+SEND_COMMAND = "send-command"
+
+
+async def issue(
+    session: AsyncSession, registration: Registration, verb: Verb, *, delay: timedelta = timedelta()
+) -> None:
+    """The seat's next command in sequence; with a ``delay`` the sweep sends it when it is due."""
+    student = registration.student
+    assert student is not None
+    student.sequence += 1
+    command = CommandRow(
+        id=uuid4(),
+        registration_id=registration.id,
+        student_id=student.id,
+        location_id=registration.location_id,
+        verb=verb,
+        workshop=registration.workshop.notebook,
+        generation=student.generation,
+        sequence=student.sequence,
+        state=CommandState.QUEUED,
+        due_at=now + delay,
+    )
+    session.add(command)
+    await session.flush()
+    if not delay:
+        await enqueue(session, Job(SEND_COMMAND, command.id))
+
+
+async def supersede(session: AsyncSession, registration: Registration) -> None:
+    """The seat's outstanding command counts no more: what the agent still reports of it is a late report."""
+    assert registration.student_id is not None
+    command = await repository.outstanding(session, registration.student_id)
+    if command is not None:
+        command.state = COMMAND.check(command.state, CommandState.SUPERSEDED)
+        command.finished_at = now
+        await session.flush()

@@ -1,0 +1,61 @@
+"""Commands to seats and what the agents report of them."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, func
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from wod_api_db.columns import state_column, state_in
+from wod_api_db.db import Base
+from wod_api_db.locations.models import Location
+from wod_api_db.states import OUTSTANDING
+from wod_api_db.students.models import Student
+from wod_common.commands import CommandState, Verb
+
+_OUTSTANDING = state_in(*OUTSTANDING)
+
+
+class CommandRow(Base):
+    """One command. ``due_at`` is when something must be done about it again: sent, or sent once more."""
+
+    __tablename__ = "commands"
+    __table_args__ = (
+        UniqueConstraint("student_id", "generation", "sequence"),
+        Index("commands_one_outstanding_per_seat", "student_id", unique=True, postgresql_where=_OUTSTANDING),
+        Index("commands_due", "due_at", postgresql_where=_OUTSTANDING),
+        Index("commands_of_registration", "registration_id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    registration_id: Mapped[int] = mapped_column(ForeignKey("registrations.id"))
+    student_id: Mapped[int] = mapped_column(ForeignKey("students.id"))
+    location_id: Mapped[int] = mapped_column(ForeignKey("locations.id"))
+    verb: Mapped[Verb] = state_column(Verb)
+    #: as asked for: ``CHLG-`` for a challenge
+    workshop: Mapped[str]
+    generation: Mapped[int]
+    sequence: Mapped[int]
+    state: Mapped[CommandState] = state_column(CommandState, "queued")
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    due_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    sent_at: Mapped[datetime | None]
+    accepted_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    error: Mapped[str | None]
+
+    student: Mapped[Student] = relationship(lazy="raise")
+    location: Mapped[Location] = relationship(lazy="raise")
+
+
+class CommandEventRow(Base):
+    """A report as it came, without the password: the key makes a repeated one harmless."""
+
+    __tablename__ = "command_events"
+
+    command_id: Mapped[UUID] = mapped_column(ForeignKey("commands.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    received_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    data: Mapped[dict[str, Any]]

@@ -1,0 +1,90 @@
+"""Every query about commands."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import joinedload
+
+from wod_api_db.commands.models import CommandEventRow, CommandRow
+from wod_api_db.states import OUTSTANDING
+
+
+async def registration_of(session: AsyncSession, command_id: UUID) -> tuple[int, int] | None:
+    """The command's registration and location, without a lock: its registration's row is locked first."""
+    query = select(CommandRow.registration_id, CommandRow.location_id).where(CommandRow.id == command_id)
+    row = (await session.execute(query)).one_or_none()
+    return (row[0], row[1]) if row else None
+
+
+async def lock(session: AsyncSession, command_id: UUID) -> CommandRow:
+    query = (
+        select(CommandRow)
+        .where(CommandRow.id == command_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return (await session.execute(query)).scalar_one()
+
+
+async def outstanding(session: AsyncSession, student_id: int) -> CommandRow | None:
+    query = (
+        select(CommandRow)
+        .where(CommandRow.student_id == student_id, CommandRow.state.in_(OUTSTANDING))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def store_event(session: AsyncSession, command_id: UUID, number: int, data: dict[str, Any]) -> bool:
+    """False where this number of this command is already there."""
+    statement = (
+        insert(CommandEventRow)
+        .values(command_id=command_id, number=number, data=data)
+        .on_conflict_do_nothing()
+        .returning(CommandEventRow.number)
+    )
+    return (await session.execute(statement)).scalar_one_or_none() is not None
+
+
+async def claim(session: AsyncSession, command_id: UUID, lease: timedelta) -> CommandRow | None:
+    """The command if it is due to be sent, its attempt counted and its next date put behind the lease."""
+    statement = (
+        update(CommandRow)
+        .where(CommandRow.id == command_id, CommandRow.state.in_(OUTSTANDING), CommandRow.due_at <= func.now())
+        .values(attempts=CommandRow.attempts + 1, due_at=func.now() + lease)
+        .returning(CommandRow)
+        .execution_options(populate_existing=True)
+    )
+    found = (await session.execute(statement)).scalar_one_or_none()
+    if found is None:
+        return None
+    query = (
+        select(CommandRow)
+        .where(CommandRow.id == command_id)
+        .options(joinedload(CommandRow.student), joinedload(CommandRow.location))
+    )
+    return (await session.execute(query)).scalar_one()
+
+
+async def due(session: AsyncSession, limit: int = 50) -> Sequence[tuple[UUID, int]]:
+    """Commands to be sent, or sent again, with the attempts made so far."""
+    query = (
+        select(CommandRow.id, CommandRow.attempts)
+        .where(CommandRow.state.in_(OUTSTANDING), CommandRow.due_at <= func.now())
+        .order_by(CommandRow.due_at)
+        .limit(limit)
+    )
+    return [(row[0], row[1]) for row in await session.execute(query)]
+
+
+async def latest(session: AsyncSession, limit: int, registration: int | None = None) -> Sequence[CommandRow]:
+    query = select(CommandRow).order_by(CommandRow.created_at.desc()).limit(limit)
+    if registration is not None:
+        query = query.where(CommandRow.registration_id == registration)
+    return (await session.execute(query)).scalars().all()

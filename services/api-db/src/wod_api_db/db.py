@@ -1,0 +1,95 @@
+"""The database: engine, session, and the job queue that shares the session's transaction."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Depends, Request
+from pgqueuer.adapters.persistence.queries import Queries
+from sqlalchemy import DateTime, Interval, Text, func
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase
+
+from wod_api_db.settings import Settings
+
+
+class Base(DeclarativeBase):
+    __mapper_args__ = {"eager_defaults": True}  # noqa: RUF012 - a clock set by the database is read back at once
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it from the class
+        datetime: DateTime(timezone=True),
+        timedelta: Interval(),
+        str: Text(),
+        dict[str, Any]: JSONB(),
+        list[str]: JSONB(),
+    }
+
+
+def make_engine(settings: Settings, *, pool_size: int = 20) -> AsyncEngine:
+    return create_async_engine(
+        settings.database_url.get_secret_value(),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=30,
+        pool_pre_ping=True,
+    )
+
+
+def make_sessions(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
+    return async_sessionmaker(engine, expire_on_commit=False)
+
+
+async def _session(request: Request) -> AsyncIterator[AsyncSession]:
+    sessions: async_sessionmaker[AsyncSession] = request.app.state.sessions
+    async with sessions.begin() as session:
+        yield session
+
+
+#: One transaction per request. ``scope="function"`` commits before the answer leaves: who reads 201 finds the row.
+SessionDep = Annotated[AsyncSession, Depends(_session, scope="function")]
+
+
+#: The database's clock, as of the transaction: every deadline is set and judged by it.
+now = func.now()
+
+
+class _SessionDriver:
+    """PgQueuer's driver on the session's own connection, so that a job lives and dies with the transaction.
+
+    On the raw asyncpg connection a first statement would commit by itself.
+    """
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
+        connection = await self._session.connection()
+        result = await connection.exec_driver_sql(query, tuple(args))
+        return [dict(row) for row in result.mappings()]
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something to do after the commit. ``attempt`` tells a new try from one whose worker died with the job in hand."""
+
+    entrypoint: str
+    subject: UUID
+    attempt: int = 0
+
+    @property
+    def key(self) -> str:
+        return f"{self.entrypoint}:{self.subject}:{self.attempt}"
+
+
+async def enqueue(session: AsyncSession, *jobs: Job) -> None:
+    """Visible to the workers once the transaction commits; a job that is queued already stays one job."""
+    if jobs:
+        await Queries(_SessionDriver(session)).enqueue(  # type: ignore[arg-type]  # all that enqueue uses of a driver
+            [job.entrypoint for job in jobs],
+            [str(job.subject).encode() for job in jobs],
+            [0] * len(jobs),
+            dedupe_key=[job.key for job in jobs],
+            on_conflict="skip",
+        )

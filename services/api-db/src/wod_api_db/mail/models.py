@@ -1,0 +1,34 @@
+"""Outgoing mails, a row each."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from wod_api_db.columns import state_column, state_in
+from wod_api_db.db import Base
+from wod_api_db.mail.states import MailState
+
+
+class Mail(Base):
+    """The text is made at sending, from the registration; ``dedup_key`` says what must not be sent twice."""
+
+    __tablename__ = "mails"
+    __table_args__ = (
+        Index("mails_due", "due_at", postgresql_where=state_in(MailState.QUEUED, MailState.SENDING)),
+        Index("mails_of_registration", "registration_id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    registration_id: Mapped[int] = mapped_column(ForeignKey("registrations.id"))
+    template: Mapped[str]
+    recipient: Mapped[str]
+    message_id: Mapped[str] = mapped_column(unique=True)
+    dedup_key: Mapped[str] = mapped_column(unique=True)
+    state: Mapped[MailState] = state_column(MailState, "queued")
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    due_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    error: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    sent_at: Mapped[datetime | None]

@@ -1,0 +1,97 @@
+"""Registrations over REST."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.responses import JSONResponse
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from wod_api_db.accounts.dependencies import Moderator
+from wod_api_db.app_state import DenyListDep, NotificationsDep, SessionsDep, SettingsDep
+from wod_api_db.db import SessionDep
+from wod_api_db.registrations import lifecycle, repository, service
+from wod_api_db.registrations.errors import AlreadyRegistered, WorkshopFull, WorkshopUnknown
+from wod_api_db.registrations.following import story
+from wod_api_db.registrations.models import RegistrationEvent
+from wod_api_db.registrations.schemas import (
+    EventView,
+    RegistrationList,
+    RegistrationRequest,
+    RegistrationView,
+)
+from wod_api_db.registrations.views import operator_row, view
+from wod_common.problems import MEDIA_TYPE, NotFound, Problem, Unprocessable, responses
+
+router = APIRouter(prefix="/api/v1/registrations", tags=["registrations"])
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=RegistrationView,
+    responses=responses(WorkshopUnknown, Unprocessable, WorkshopFull),
+)
+async def register(
+    request: RegistrationRequest, session: SessionDep, settings: SettingsDep, deny: DenyListDep
+) -> RegistrationView | Response:
+    """Register for a workshop: the seat, the welcome mail and the deployment follow from this one call."""
+    registration = await service.register(session, request, settings, deny)
+    if isinstance(registration, service.AlreadyHeld):
+        # an answer, not an exception: the reminder that was queued must be committed
+        return _answer(AlreadyRegistered("this address has a session already; the way to it is on its way by mail"))
+    return view(registration, settings, await repository.last_event_id(session, registration.id))
+
+
+def _answer(problem: Problem) -> JSONResponse:
+    details = problem.details()
+    return JSONResponse(details.model_dump(exclude_none=True), details.status, media_type=MEDIA_TYPE)
+
+
+@router.get("")
+async def list_registrations(
+    session: SessionDep, _: Moderator, limit: Annotated[int, Query(ge=1, le=500)] = 100
+) -> RegistrationList:
+    """The latest registrations, for operators."""
+    rows = await repository.latest(session, limit)
+    return RegistrationList(items=[operator_row(row) for row in rows])
+
+
+@router.get("/{token}", responses=responses(NotFound))
+async def show(token: str, session: SessionDep, settings: SettingsDep) -> RegistrationView:
+    """The registration behind a personal token."""
+    registration = await service.by_token(session, token, settings)
+    return view(registration, settings, await repository.last_event_id(session, registration.id))
+
+
+@router.post("/{token}/end", responses=responses(NotFound))
+async def end(token: str, session: SessionDep, settings: SettingsDep) -> RegistrationView:
+    """Ends the session, or cancels it while the lab is not ready; again, it answers how things stand."""
+    registration = await service.by_token(session, token, settings, lock=True)
+    await lifecycle.end(session, registration, reason="person")
+    await session.refresh(registration, ["ended_at"])  # the database's clock set it
+    return view(registration, settings, await repository.last_event_id(session, registration.id))
+
+
+@router.get("/{token}/events", response_class=EventSourceResponse, responses=responses(NotFound))
+async def events(
+    token: str,
+    sessions: SessionsDep,
+    settings: SettingsDep,
+    notifications: NotificationsDep,
+    last_event_id: Annotated[int, Header(ge=0)] = 0,
+) -> EventSourceResponse:
+    """The story as server-sent events, from the first or behind ``Last-Event-ID``, until the seat is given back."""
+    async with sessions() as session:
+        registration = await service.by_token(session, token, settings)
+
+    async def stream() -> AsyncIterator[ServerSentEvent]:
+        async for event in story(sessions, notifications, registration.id, last_event_id):
+            yield _sent(event)
+
+    return EventSourceResponse(stream(), ping=15)
+
+
+def _sent(event: RegistrationEvent) -> ServerSentEvent:
+    shown = EventView(id=event.id, at=event.at, type=event.type, state=event.state, data=event.data)
+    return ServerSentEvent(id=str(event.id), event=event.type, data=shown.model_dump_json())

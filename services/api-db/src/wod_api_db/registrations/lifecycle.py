@@ -1,0 +1,183 @@
+"""The life of a registration: one function per transition, each in the caller's transaction.
+
+Every function expects the registration's row locked (``repository.lock``) with its student, workshop and location.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from wod_api_db.commands.issuing import issue, supersede
+from wod_api_db.db import now
+from wod_api_db.mail.outbox import queue_mail
+from wod_api_db.registrations import repository
+from wod_api_db.registrations.models import Registration
+from wod_api_db.registrations.schemas import RegistrationState
+from wod_api_db.settings import Settings, gap
+from wod_api_db.states import REGISTRATION, STUDENT
+from wod_api_db.students.models import Student
+from wod_api_db.students.states import StudentState
+from wod_common.commands import Verb
+
+log = structlog.get_logger(__name__)
+
+#: A seat whose cleaning has failed this often is left broken for an operator.
+CLEANING_ATTEMPTS = 5
+
+
+def warning_lead(duration: timedelta) -> timedelta:
+    """How long before the end the expiring mail goes: an hour, or a quarter of a session that is no longer than one."""
+    hour = timedelta(hours=1)
+    return hour if duration > hour else duration / 4
+
+
+async def tell(session: AsyncSession, registration: Registration, event: str, **data: Any) -> None:
+    """A row of the registration's story; whoever follows it is notified at the commit."""
+    await repository.add_event(session, registration.id, event, registration.state, data)
+
+
+def _move(registration: Registration, target: RegistrationState) -> None:
+    registration.state = REGISTRATION.check(registration.state, target)
+
+
+def _seat(registration: Registration) -> Student:
+    assert registration.student is not None
+    return registration.student
+
+
+async def deploying(session: AsyncSession, registration: Registration, settings: Settings) -> None:
+    """The agent has the CREATE on its disk."""
+    _move(registration, RegistrationState.DEPLOYING)
+    registration.stuck_at = now + settings.deployment_limit
+    await session.flush()
+
+
+async def ready(session: AsyncSession, registration: Registration, settings: Settings, password: str) -> None:
+    """The lab is there. The clock starts with the credentials mail, at the latest after the grace."""
+    if registration.state is RegistrationState.REGISTERED:  # a listed peer's agent does not report acceptance
+        _move(registration, RegistrationState.DEPLOYING)
+    _move(registration, RegistrationState.RUNNING)
+    registration.ready_at = now
+    _seat(registration).sealed_password = settings.passwords.seal(password)
+    end = settings.clock_grace + registration.duration
+    registration.ends_at = now + end
+    registration.expiring_at = now + (end - warning_lead(registration.duration))
+    await session.flush()
+    await tell(session, registration, "running")
+    await queue_mail(session, registration, "credentials")
+
+
+async def start_clock(session: AsyncSession, registration: Registration) -> None:
+    """The relay has taken the credentials mail: from now on the time counts."""
+    if registration.clock_started_at is not None or registration.state is not RegistrationState.RUNNING:
+        return
+    registration.clock_started_at = now
+    registration.ends_at = now + registration.duration
+    registration.expiring_at = now + (registration.duration - warning_lead(registration.duration))
+    await session.flush()
+    await tell(session, registration, "clock-started")
+
+
+async def expiring(session: AsyncSession, registration: Registration) -> None:
+    """The end is near."""
+    _move(registration, RegistrationState.EXPIRING)
+    await session.flush()
+    await tell(session, registration, "expiring")
+    await queue_mail(session, registration, "expiring")
+
+
+async def end(session: AsyncSession, registration: Registration, reason: str) -> None:
+    """By time, person or operator. Before the lab is ready this is a cancellation; repeated, it changes nothing."""
+    if registration.state in {RegistrationState.RUNNING, RegistrationState.EXPIRING}:
+        target = RegistrationState.ENDED
+    elif REGISTRATION.may(registration.state, RegistrationState.CANCELLED):
+        target = RegistrationState.CANCELLED
+    else:
+        return
+    _move(registration, target)
+    registration.ended_at = now
+    await session.flush()
+    await tell(session, registration, target.value, reason=reason)
+    await clean(session, registration)
+
+
+async def fail(session: AsyncSession, registration: Registration, reason: str) -> None:
+    """The lab could not be made: an apology to the person, the reason for the operator, the seat cleaned."""
+    _move(registration, RegistrationState.FAILED)
+    registration.ended_at = now
+    registration.failure = reason
+    await session.flush()
+    log.error("deployment failed", registration=registration.id, reason=reason)
+    await tell(session, registration, "failed")
+    await queue_mail(session, registration, "failed")
+    await clean(session, registration)
+
+
+async def clean(session: AsyncSession, registration: Registration, *, delay: timedelta = timedelta()) -> None:
+    """Whatever the seat was doing gives way to its CLEANUP."""
+    await supersede(session, registration)
+    student = _seat(registration)
+    student.state = STUDENT.check(student.state, StudentState.CLEANING)
+    student.sealed_password = None
+    await issue(session, registration, Verb.CLEANUP, delay=delay)
+
+
+async def command_done(
+    session: AsyncSession,
+    registration: Registration,
+    verb: Verb,
+    settings: Settings,
+    password: str | None,
+    completion: int | None,
+) -> None:
+    """The seat's outstanding command has ended well: what follows from it."""
+    if verb is Verb.CREATE:
+        if password is None:
+            await fail(session, registration, "the agent's report of CREATE came without a password")
+        else:
+            await ready(session, registration, settings, password)
+    elif verb in {Verb.CLEANUP, Verb.DELETE}:
+        await _cleaned_up(session, registration, completion)
+    elif verb is Verb.RESET:
+        await issue(session, registration, Verb.PURGE)
+    else:
+        await _seat_is_free(session, registration)
+
+
+async def _cleaned_up(session: AsyncSession, registration: Registration, completion: int | None) -> None:
+    if registration.completion is None:
+        registration.completion = completion
+    if registration.state is RegistrationState.ENDED:
+        await queue_mail(session, registration, "ended")
+    student = _seat(registration)
+    if registration.workshop.reset:
+        student.state = STUDENT.check(student.state, StudentState.RESETTING)
+        await issue(session, registration, Verb.RESET)
+    else:
+        await issue(session, registration, Verb.PURGE)
+
+
+async def _seat_is_free(session: AsyncSession, registration: Registration) -> None:
+    student = _seat(registration)
+    student.state = STUDENT.check(student.state, StudentState.FREE)
+    registration.cleaned_at = now
+    await session.flush()
+    await tell(session, registration, "cleaned", completion=registration.completion)
+
+
+async def command_failed(session: AsyncSession, registration: Registration, verb: Verb, error: str) -> None:
+    """The seat's outstanding command has ended badly."""
+    if verb is Verb.CREATE:
+        await fail(session, registration, error)
+        return
+    student = _seat(registration)
+    student.state = STUDENT.check(student.state, StudentState.BROKEN)
+    log.error("seat is broken", registration=registration.id, student=student.id, verb=verb, reason=error)
+    await tell(session, registration, "seat-broken", verb=verb)
+    if registration.state is RegistrationState.ENDED:
+        await queue_mail(session, registration, "ended")
+    tries = student.sequence // 2
+    if tries < CLEANING_ATTEMPTS:
+        await clean(session, registration, delay=gap(tries, first=10.0))

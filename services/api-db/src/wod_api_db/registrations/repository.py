@@ -1,0 +1,162 @@
+"""Every query about registrations."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, insert, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute, joinedload
+
+from wod_api_db.registrations.models import HELD_ADDRESS, Registration, RegistrationEvent
+from wod_api_db.registrations.room import room
+from wod_api_db.registrations.schemas import RegistrationState
+from wod_api_db.states import HOLDING
+from wod_api_db.students.models import Student
+from wod_api_db.students.states import StudentState
+from wod_api_db.workshops.models import Placement, Workshop
+
+
+async def workshop_by_notebook(session: AsyncSession, notebook: str) -> Workshop | None:
+    return (await session.execute(select(Workshop).where(Workshop.notebook == notebook))).scalar_one_or_none()
+
+
+async def holding(session: AsyncSession, email_key: str) -> Registration | None:
+    """The registration that holds this address now."""
+    query = select(Registration).where(Registration.email_key == email_key, Registration.state.in_(HOLDING))
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def lock_placements(session: AsyncSession, workshop_id: int) -> Sequence[int]:
+    """The workshop's placements, locked in the order of their ids: from here on room is ours to give.
+
+    Taken as late as possible and before the room is counted: two transactions that both counted first
+    would both find the last seat.
+    """
+    query = select(Placement.id).where(Placement.workshop_id == workshop_id).order_by(Placement.id).with_for_update()
+    return (await session.execute(query)).scalars().all()
+
+
+async def placement_with_room(session: AsyncSession, placements: Sequence[int]) -> Placement | None:
+    query = (
+        select(Placement)
+        .options(joinedload(Placement.location))
+        .where(Placement.id.in_(placements), room() > 0)
+        .order_by(Placement.id)
+        .limit(1)
+    )
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def take_seat(session: AsyncSession, placement: Placement) -> Student | None:
+    """The lowest free seat of the range, locked; one that another transaction is taking is passed over."""
+    query = (
+        select(Student)
+        .where(
+            Student.location_id == placement.location_id,
+            Student.number.between(placement.first_seat, placement.last_seat),
+            Student.state == StudentState.FREE,
+        )
+        .order_by(Student.number)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def insert_unless_held(session: AsyncSession, values: dict[str, Any]) -> int | None:
+    """The new registration's id, or None where its address came to hold another one meanwhile."""
+    statement = (
+        upsert(Registration)
+        .values(values)
+        .on_conflict_do_nothing(
+            index_elements=[Registration.email_key],
+            index_where=HELD_ADDRESS,
+        )
+        .returning(Registration.id)
+    )
+    return (await session.execute(statement)).scalar_one_or_none()
+
+
+async def lock(session: AsyncSession, registration_id: int) -> Registration | None:
+    """The registration with what belongs to it, its row locked.
+
+    Whoever changes anything of a registration, its seat or its commands locks this row first: one order, no deadlock.
+    """
+    query = (
+        select(Registration)
+        .where(Registration.id == registration_id)
+        .options(joinedload(Registration.student), joinedload(Registration.workshop), joinedload(Registration.location))
+        .with_for_update(of=Registration)
+        .execution_options(populate_existing=True)
+    )
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def read(session: AsyncSession, registration_id: int) -> Registration | None:
+    query = (
+        select(Registration)
+        .where(Registration.id == registration_id)
+        .options(joinedload(Registration.student), joinedload(Registration.workshop), joinedload(Registration.location))
+    )
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def latest(session: AsyncSession, limit: int) -> Sequence[Registration]:
+    query = (
+        select(Registration)
+        .options(joinedload(Registration.student), joinedload(Registration.workshop), joinedload(Registration.location))
+        .order_by(Registration.id.desc())
+        .limit(limit)
+    )
+    return (await session.execute(query)).scalars().all()
+
+
+async def add_event(
+    session: AsyncSession, registration_id: int, kind: str, state: RegistrationState, data: dict[str, Any]
+) -> None:
+    await session.execute(
+        insert(RegistrationEvent).values(registration_id=registration_id, type=kind, state=state, data=data)
+    )
+
+
+async def events_after(session: AsyncSession, registration_id: int, last: int) -> Sequence[RegistrationEvent]:
+    query = (
+        select(RegistrationEvent)
+        .where(RegistrationEvent.registration_id == registration_id, RegistrationEvent.id > last)
+        .order_by(RegistrationEvent.id)
+    )
+    return (await session.execute(query)).scalars().all()
+
+
+async def last_event_id(session: AsyncSession, registration_id: int) -> int:
+    query = select(func.max(RegistrationEvent.id)).where(RegistrationEvent.registration_id == registration_id)
+    return (await session.execute(query)).scalar_one() or 0
+
+
+def _due(column: InstrumentedAttribute[datetime | None], *states: RegistrationState) -> ColumnElement[bool]:
+    return (column <= func.now()) & Registration.state.in_(states)
+
+
+STUCK = _due(Registration.stuck_at, RegistrationState.REGISTERED, RegistrationState.DEPLOYING)
+EXPIRING = _due(Registration.expiring_at, RegistrationState.RUNNING)
+ENDING = _due(Registration.ends_at, RegistrationState.RUNNING, RegistrationState.EXPIRING)
+
+
+async def claim_due(session: AsyncSession, condition: ColumnElement[bool], limit: int = 50) -> Sequence[Registration]:
+    """Registrations whose deadline has passed, locked; those that another worker holds are passed over."""
+    query = (
+        select(Registration)
+        .where(condition)
+        .order_by(Registration.id)
+        .limit(limit)
+        .options(joinedload(Registration.student), joinedload(Registration.workshop), joinedload(Registration.location))
+        .with_for_update(of=Registration, skip_locked=True)
+    )
+    return (await session.execute(query)).scalars().all()
+
+
+async def epoch(session: AsyncSession) -> float:
+    """The database's clock in seconds."""
+    return float((await session.execute(select(func.extract("epoch", func.now())))).scalar_one())

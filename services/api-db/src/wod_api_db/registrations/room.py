@@ -1,0 +1,40 @@
+"""Is there room? Counted from rows, by this one expression, for everyone who asks."""
+
+from sqlalchemy import ColumnElement, Select, func, select
+
+from wod_api_db.registrations.models import Registration
+from wod_api_db.students.models import Student
+from wod_api_db.students.states import StudentState
+from wod_api_db.workshops.models import Placement
+
+
+def room() -> ColumnElement[int]:
+    """Correlated to ``Placement``: the smaller of what its capacity leaves and the free seats of its range."""
+    uncleaned = (
+        select(func.count())
+        .where(
+            Registration.placement_id == Placement.id,
+            Registration.cleaned_at.is_(None),
+            Registration.student_id.is_not(None),
+        )
+        .correlate(Placement)
+        .scalar_subquery()
+    )
+    free = _seats().where(Student.state == StudentState.FREE).scalar_subquery()
+    return func.greatest(0, func.least(Placement.capacity - uncleaned, free))
+
+
+def size() -> ColumnElement[int]:
+    """Room when nobody is in."""
+    return func.least(Placement.capacity, _seats().scalar_subquery())
+
+
+def _seats() -> Select[int]:
+    return (
+        select(func.count())
+        .where(
+            Student.location_id == Placement.location_id,
+            Student.number.between(Placement.first_seat, Placement.last_seat),
+        )
+        .correlate(Placement)
+    )

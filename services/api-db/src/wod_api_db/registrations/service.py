@@ -1,0 +1,125 @@
+"""Registering for a workshop: everything in the caller's one transaction."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from wod_api_db.commands.issuing import issue
+from wod_api_db.db import now
+from wod_api_db.mail.outbox import queue_mail
+from wod_api_db.registrations import lifecycle, repository
+from wod_api_db.registrations.addresses import Address, AddressDenied, DenyList, check_address
+from wod_api_db.registrations.errors import WorkshopFull, WorkshopUnknown
+from wod_api_db.registrations.links import is_valid, registration_of
+from wod_api_db.registrations.models import Registration
+from wod_api_db.registrations.schemas import RegistrationRequest, RegistrationState
+from wod_api_db.settings import Settings
+from wod_api_db.states import STUDENT
+from wod_api_db.students.models import Student
+from wod_api_db.students.states import StudentState
+from wod_api_db.workshops.models import Placement, Workshop
+from wod_common.commands import Verb
+from wod_common.problems import NotFound, Unprocessable
+
+#: An address that is registered already gets one mail that leads to its session, however often somebody tries.
+REMINDER_GAP = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class AlreadyHeld:
+    """The address holds another registration; its owner is sent the way to it, the caller learns nothing of it."""
+
+
+async def register(
+    session: AsyncSession, request: RegistrationRequest, settings: Settings, deny: DenyList
+) -> Registration | AlreadyHeld:
+    """Raises Unprocessable, WorkshopUnknown and WorkshopFull."""
+    address = _check(request.email, deny)
+    workshop = await repository.workshop_by_notebook(session, request.workshop)
+    if workshop is None or workshop.retired_at is not None or not workshop.active:
+        raise WorkshopUnknown(
+            f"there is no open workshop {request.workshop}; GET /api/v1/workshops lists those that are"
+        )
+    holder = await repository.holding(session, address.key)
+    if holder is not None:
+        return await _remind(session, holder)
+    placement, student = await _take_room(session, workshop)
+    registration_id = await repository.insert_unless_held(
+        session, _values(request, address, workshop, placement, student)
+    )
+    if registration_id is None:
+        holder = await repository.holding(session, address.key)
+        return await _remind(session, holder) if holder else AlreadyHeld()
+    return await _begin(session, registration_id, student, settings)
+
+
+def _check(email: str, deny: DenyList) -> Address:
+    try:
+        return check_address(email, deny)
+    except AddressDenied as error:
+        raise Unprocessable(str(error), errors=[{"field": "email", "message": str(error)}]) from error
+
+
+async def _take_room(session: AsyncSession, workshop: Workshop) -> tuple[Placement, Student]:
+    placements = await repository.lock_placements(session, workshop.id)
+    placement = await repository.placement_with_room(session, placements)
+    student = await repository.take_seat(session, placement) if placement else None
+    if placement is None or student is None:
+        raise WorkshopFull(f"{workshop.name} is full at the moment; a seat is free again when a session ends")
+    return placement, student
+
+
+def _values(
+    request: RegistrationRequest, address: Address, workshop: Workshop, placement: Placement, student: Student
+) -> dict[str, object]:
+    return {
+        "state": RegistrationState.REGISTERED,
+        "workshop_id": workshop.id,
+        "placement_id": placement.id,
+        "location_id": placement.location_id,
+        "student_id": student.id,
+        "generation": student.generation + 1,
+        "name": request.name,
+        "email": address.email,
+        "email_key": address.key,
+        "company": request.company,
+        "terms_version": request.terms_version,
+        "link_nonce": secrets.token_urlsafe(12),
+        "duration": workshop.duration,
+        "range_first": placement.first_seat,
+        "content_version": workshop.content_version,
+    }
+
+
+async def _begin(session: AsyncSession, registration_id: int, student: Student, settings: Settings) -> Registration:
+    student.state = STUDENT.check(student.state, StudentState.ASSIGNED)
+    student.generation += 1
+    student.sequence = 0
+    registration = await repository.lock(session, registration_id)
+    assert registration is not None
+    registration.stuck_at = now + settings.acceptance_limit
+    await lifecycle.tell(
+        session, registration, "registered", seat=student.username, location=registration.location.name
+    )
+    await queue_mail(session, registration, "welcome")
+    await issue(session, registration, Verb.CREATE)
+    return registration
+
+
+async def _remind(session: AsyncSession, holder: Registration) -> AlreadyHeld:
+    slot = int(await repository.epoch(session) // REMINDER_GAP.total_seconds())
+    await queue_mail(session, holder, "already", occasion=str(slot))
+    return AlreadyHeld()
+
+
+async def by_token(session: AsyncSession, token: str, settings: Settings, *, lock: bool = False) -> Registration:
+    """Raises NotFound, alike for a token that never was and one that was revoked."""
+    registration_id = registration_of(token)
+    find = repository.lock if lock else repository.read
+    registration = await find(session, registration_id) if registration_id else None
+    key = settings.key("personal-links")
+    if registration is None or not is_valid(key, token, registration.id, registration.link_nonce):
+        raise NotFound("no registration has this personal token; the link in your mail holds it whole")
+    return registration

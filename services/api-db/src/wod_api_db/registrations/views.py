@@ -1,0 +1,91 @@
+"""A registration as its holder sees it: on the wire and in his mails."""
+
+from wod_api_db.mail.rendering import Brand, MailContext
+from wod_api_db.registrations.links import personal_token
+from wod_api_db.registrations.models import Registration
+from wod_api_db.registrations.schemas import RegistrationRow, RegistrationState, RegistrationView
+from wod_api_db.settings import Settings
+
+_MESSAGES = {
+    RegistrationState.WAITING: "You are on the waiting list.",
+    RegistrationState.OFFERED: "A seat is kept for you.",
+    RegistrationState.REGISTERED: "You are in. Your lab is about to be prepared.",
+    RegistrationState.DEPLOYING: "Your lab is being prepared.",
+    RegistrationState.RUNNING: "Your lab is running.",
+    RegistrationState.EXPIRING: "Your lab is running; its time is nearly over.",
+    RegistrationState.ENDED: "Your session has ended.",
+    RegistrationState.FAILED: "Your lab could not be prepared. The operator knows; you can register again.",
+    RegistrationState.CANCELLED: "This registration was cancelled.",
+}
+
+
+def token_of(registration: Registration, settings: Settings) -> str:
+    return personal_token(settings.key("personal-links"), registration.id, registration.link_nonce)
+
+
+def lab_url(registration: Registration) -> str:
+    """Through the hub's redirect, so that whoever opens it signs in first and lands in the workshop."""
+    folder = registration.workshop.notebook
+    return f"{registration.location.hub_url.rstrip('/')}/hub/user-redirect/lab/tree/{folder}/0-ReadMeFirst.ipynb"
+
+
+def view(registration: Registration, settings: Settings, last_event_id: int) -> RegistrationView:
+    return RegistrationView(
+        id=registration.id,
+        token=token_of(registration, settings),
+        state=registration.state,
+        workshop=registration.workshop.notebook,
+        workshop_name=registration.workshop.name,
+        name=registration.name,
+        username=registration.student.username if registration.student else "",
+        location=registration.location.name,
+        lab_url=lab_url(registration),
+        created_at=registration.created_at,
+        running_since=registration.clock_started_at or registration.ready_at,
+        ends_at=registration.ends_at,
+        ended_at=registration.ended_at,
+        duration_seconds=int(registration.duration.total_seconds()),
+        completion=registration.completion,
+        cleaned=registration.cleaned_at is not None,
+        message=_MESSAGES[registration.state],
+        last_event_id=last_event_id,
+    )
+
+
+def mail_context(registration: Registration, settings: Settings, template: str) -> MailContext | None:
+    """None where the mail has lost its reason: there is no password to send any more."""
+    student = registration.student
+    sealed = student.sealed_password if student and student.generation == registration.generation else None
+    if template == "credentials" and sealed is None:
+        return None
+    portal = settings.portal_url.rstrip("/")
+    return MailContext(
+        brand=Brand(name=settings.brand, portal_url=portal, support=settings.support),
+        recipient_name=registration.name,
+        workshop_name=registration.workshop.name,
+        workshop=registration.workshop.notebook,
+        username=student.username if student else "",
+        password=settings.passwords.open(sealed) if template == "credentials" and sealed else None,
+        lab_url=lab_url(registration),
+        session_url=f"{portal}/sessions/{token_of(registration, settings)}",
+        catalogue_url=portal,
+        ends_at=registration.ends_at,
+        duration=registration.duration,
+        completion=registration.completion,
+    )
+
+
+def operator_row(registration: Registration) -> RegistrationRow:
+    return RegistrationRow(
+        id=registration.id,
+        state=registration.state,
+        workshop=registration.workshop.notebook,
+        location=registration.location.name,
+        student=registration.student.username if registration.student else "",
+        email=registration.email,
+        created_at=registration.created_at,
+        ends_at=registration.ends_at,
+        completion=registration.completion,
+        cleaned_at=registration.cleaned_at,
+        failure=registration.failure,
+    )

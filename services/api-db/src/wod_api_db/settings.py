@@ -1,0 +1,87 @@
+"""The api-db's settings, read once from the environment (prefix ``WOD_API_``)."""
+
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from wod_api_db.accounts.tokens import AccessTokens
+from wod_common.sealing import Sealer, derive_key
+from wod_common.tokens import CommandSigner
+
+
+class Settings(BaseSettings):
+    """A process refuses to start without the database, the secret and the command key."""
+
+    model_config = SettingsConfigDict(env_prefix="WOD_API_", frozen=True, ignored_types=(cached_property,))
+
+    host: str = "127.0.0.1"
+    port: int = 8021
+    database_url: SecretStr
+    #: one secret, at least 32 characters; the keys for its uses are derived from it
+    secret: SecretStr = Field(min_length=32)
+    #: PKCS#8 PEM file of the Ed25519 key that signs commands
+    command_key: Path
+    portal_url: str = "http://127.0.0.1:8080"
+    brand: str = "Workshops-on-Demand"
+    support: str = "workshops@localhost"
+    mail_sender: str = "workshops@localhost"
+    relay_host: str = "127.0.0.1"
+    relay_port: int = 1025
+    relay_username: str | None = None
+    relay_password: SecretStr | None = None
+    relay_tls: Literal["none", "starttls", "tls"] = "none"
+    deny_list: Path | None = None
+
+    #: how long a registration may wait for its location to take the command
+    acceptance_limit: timedelta = timedelta(minutes=30)
+    #: the original apologises after this time too; a deployment takes seconds
+    deployment_limit: timedelta = timedelta(minutes=10)
+    #: the clock starts when the relay takes the credentials mail, at the latest this long after the lab is ready
+    clock_grace: timedelta = timedelta(minutes=10)
+    #: a claimed mail or command whose worker is gone is taken up again after this; above the mail's own time-out
+    lease: timedelta = timedelta(seconds=12)
+    #: a command that the agent has not confirmed is sent again, under the same id
+    confirmation_limit: timedelta = timedelta(minutes=2)
+    #: an accepted command that has been silent is sent again: its agent may have lost its disk
+    silence_limit: timedelta = timedelta(minutes=15)
+    #: with gaps of up to a minute: about an hour
+    attempts_limit: int = 64
+
+    @field_validator("database_url")
+    @classmethod
+    def _asyncpg(cls, value: SecretStr) -> SecretStr:
+        """Plain ``postgresql://`` URLs, as everyone writes them, name SQLAlchemy's other driver."""
+        _, separator, rest = value.get_secret_value().partition("://")
+        if not separator:
+            raise ValueError("the database URL has the form postgresql://user:password@host:port/name")
+        return SecretStr(f"postgresql+asyncpg://{rest}")
+
+    @property
+    def plain_database_url(self) -> str:
+        """For asyncpg itself, which does not know SQLAlchemy's scheme."""
+        return self.database_url.get_secret_value().replace("+asyncpg", "", 1)
+
+    @cached_property
+    def signer(self) -> CommandSigner:
+        return CommandSigner.from_pem(self.command_key.read_text())
+
+    @cached_property
+    def passwords(self) -> Sealer:
+        """Seals the seats' passwords."""
+        return Sealer(self.secret.get_secret_value(), "seat-passwords")
+
+    @cached_property
+    def access_tokens(self) -> AccessTokens:
+        return AccessTokens(self.secret)
+
+    def key(self, purpose: str) -> bytes:
+        return derive_key(self.secret.get_secret_value(), purpose)
+
+
+def gap(attempts: int, *, first: float = 0.5, longest: float = 60.0) -> timedelta:
+    """The pause before the next try: doubled from ``first`` to ``longest`` seconds."""
+    return timedelta(seconds=min(longest, first * 2 ** min(attempts - 1, 20)))

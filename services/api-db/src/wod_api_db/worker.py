@@ -1,0 +1,94 @@
+"""``python -m wod_api_db.worker``: sends mails and commands, and sweeps the deadlines. Several may run."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import asyncpg
+import structlog
+from pgqueuer import PgQueuer
+from pgqueuer.adapters.drivers.asyncpg import AsyncpgPoolDriver
+from pgqueuer.models import Job
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from wod_api_db.commands.issuing import SEND_COMMAND
+from wod_api_db.commands.sending import CommandSender
+from wod_api_db.db import make_engine, make_sessions
+from wod_api_db.mail.delivering import MailSender
+from wod_api_db.mail.outbox import SEND_MAIL
+from wod_api_db.mail.sending import SmtpRelay
+from wod_api_db.settings import Settings
+from wod_api_db.sweep import sweep
+from wod_common.logs import configure_logging
+
+log = structlog.get_logger(__name__)
+
+SWEEP_SECONDS = 1.0
+#: a job whose worker died in hand comes back after this
+HEARTBEAT_LIMIT = timedelta(seconds=10)
+#: at once; each holds a connection to the relay or a gate, and for moments one to the database
+CONCURRENCY = 16
+
+
+def _entrypoint(act: Callable[[UUID], Awaitable[None]]) -> Callable[[Job], Awaitable[None]]:
+    async def run(job: Job) -> None:
+        assert job.payload is not None
+        await act(UUID(job.payload.decode()))
+
+    return run
+
+
+def make_queue(
+    pool: "asyncpg.Pool[asyncpg.Record]", sessions: async_sessionmaker[AsyncSession], settings: Settings
+) -> PgQueuer:
+    relay = SmtpRelay(
+        host=settings.relay_host,
+        port=settings.relay_port,
+        username=settings.relay_username,
+        password=settings.relay_password,
+        tls=settings.relay_tls,
+    )
+    queue = PgQueuer(AsyncpgPoolDriver(pool))
+    queue.entrypoint(SEND_MAIL)(_entrypoint(MailSender(sessions, settings, relay).send))
+    queue.entrypoint(SEND_COMMAND)(_entrypoint(CommandSender(sessions, settings).send))
+    return queue
+
+
+async def _sweep_for_ever(sessions: async_sessionmaker[AsyncSession]) -> None:
+    identity = uuid4().hex
+    while True:
+        try:
+            await sweep(sessions, identity)
+        except (DBAPIError, OSError) as error:
+            log.warning("sweep failed, trying again", reason=str(error))
+        await asyncio.sleep(SWEEP_SECONDS)
+
+
+async def run(settings: Settings) -> None:
+    """Until cancelled, or until the queue or the database is lost: then the process ends and is started anew."""
+    engine = make_engine(settings, pool_size=CONCURRENCY)
+    sessions = make_sessions(engine)
+    async with asyncpg.create_pool(settings.plain_database_url, min_size=2, max_size=6) as pool:
+        queue = make_queue(pool, sessions, settings)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, queue.shutdown.set)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, queue.shutdown.set)
+        sweeping = asyncio.create_task(_sweep_for_ever(sessions))
+        try:
+            await queue.run(
+                dequeue_timeout=timedelta(seconds=5),
+                max_concurrent_tasks=CONCURRENCY * 2,
+                heartbeat_timeout=HEARTBEAT_LIMIT,
+                shutdown_on_listener_failure=True,
+            )
+        finally:
+            sweeping.cancel()
+            await asyncio.gather(sweeping, return_exceptions=True)
+    await engine.dispose()
+
+
+if __name__ == "__main__":
+    configure_logging("worker")
+    asyncio.run(run(Settings()))

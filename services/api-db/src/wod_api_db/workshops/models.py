@@ -1,0 +1,65 @@
+"""Workshops and where they are given."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, func
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from wod_api_db.db import Base
+from wod_api_db.locations.models import Location
+
+
+class Workshop(Base):
+    """A folder of notebooks with the metadata of its ``wod.yml``. Retired, not deleted, when its folder is gone."""
+
+    __tablename__ = "workshops"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    notebook: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    description: Mapped[str]
+    active: Mapped[bool]
+    priority: Mapped[int]
+    reset: Mapped[bool]
+    ldap: Mapped[bool]
+    varpass: Mapped[bool]
+    compile: Mapped[list[str]]
+    replay_id: Mapped[int | None]
+    replay_link: Mapped[str]
+    workshop_img: Mapped[str]
+    badge_img: Mapped[str]
+    beta: Mapped[bool]
+    category: Mapped[list[str]]
+    duration: Mapped[timedelta]
+    presenter: Mapped[str]
+    role: Mapped[str]
+    avatar: Mapped[str]
+    monoappliance: Mapped[bool]
+    multiappliance: Mapped[bool]
+    session_type: Mapped[str]
+    alternate_location: Mapped[list[str]]
+    content_version: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
+    retired_at: Mapped[datetime | None]
+
+
+class Placement(Base):
+    """A workshop at a location: the seats it may hand out and how many at a time. Its row is the lock on room."""
+
+    __tablename__ = "placements"
+    __table_args__ = (
+        UniqueConstraint("workshop_id", "location_id"),
+        CheckConstraint("first_seat BETWEEN 1 AND last_seat", name="placements_range_is_in_order"),
+        CheckConstraint("capacity >= 0", name="placements_capacity_is_not_negative"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    workshop_id: Mapped[int] = mapped_column(ForeignKey("workshops.id"))
+    location_id: Mapped[int] = mapped_column(ForeignKey("locations.id"))
+    first_seat: Mapped[int]
+    last_seat: Mapped[int]
+    capacity: Mapped[int]
+
+    workshop: Mapped[Workshop] = relationship(lazy="raise")
+    location: Mapped[Location] = relationship(lazy="raise")

@@ -1,0 +1,122 @@
+import asyncio
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from api_support import Api, seed_of, write_workshop
+
+from wod_api_db.db import Job, enqueue
+from wod_api_db.registrations import repository
+from wod_api_db.seeding import seed
+from wod_api_db.settings import Settings
+
+
+async def test_a_registration_brings_its_mail_its_command_and_their_jobs(api: Api) -> None:
+    answer = await api.register()
+    assert answer.status_code == 201
+    assert answer.json()["username"] == "student1"
+    assert await api.rows("SELECT template, state FROM mails") == [("welcome", "queued")]
+    assert await api.rows("SELECT verb, generation, sequence FROM commands") == [("CREATE", 1, 1)]
+    assert await api.rows("SELECT entrypoint FROM pgqueuer ORDER BY 1") == [("send-command",), ("send-mail",)]
+    assert await api.value("SELECT state FROM students WHERE number = 1") == "assigned"
+
+
+async def test_a_rollback_drops_the_job(api: Api) -> None:
+    async with api.sessions() as session:
+        await enqueue(session, Job("send-mail", uuid4()))
+        await session.rollback()
+    assert await api.value("SELECT count(*) FROM pgqueuer") == 0
+
+
+async def test_the_seats_go_in_order_until_the_workshop_is_full(api: Api) -> None:
+    names = [(await api.register(f"p{n}@example.org")).json().get("username") for n in range(3)]
+    assert names == ["student1", "student2", "student3"]
+    refused = await api.register("late@example.org")
+    assert (refused.status_code, refused.json()["type"]) == (409, "workshop-full")
+    assert (await api.http.get("/api/v1/workshops/WKSHP-API101")).json()["room"] == 0
+
+
+async def test_one_address_holds_one_session_however_it_is_written(api: Api) -> None:
+    assert (await api.register("Ada@Example.org")).status_code == 201
+    again = await api.register("ada@example.ORG")
+    assert (again.status_code, again.json()["type"]) == (409, "already-registered")
+    assert "student" not in again.text
+    templates = await api.rows("SELECT template FROM mails ORDER BY 1")
+    assert templates == [("already",), ("welcome",)]
+    await api.register("ada@example.org")
+    assert await api.value("SELECT count(*) FROM mails") == 2
+
+
+@pytest.mark.parametrize(
+    "email", ["no-address", "x@mailinator.com", "12.34@gmail.com", "a b@example.org", "x@y\r\nBcc: z"]
+)
+async def test_a_denied_address_is_named_beside_its_field(api: Api, email: str) -> None:
+    answer = await api.register(email)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "email"
+    assert await api.value("SELECT count(*) FROM registrations") == 0
+
+
+async def test_a_workshop_that_is_not_open_is_not_found(api: Api) -> None:
+    assert (await api.register(workshop="WKSHP-Nothing")).json()["type"] == "workshop-unknown"
+    await api.change("UPDATE workshops SET active = false")
+    assert (await api.register()).status_code == 404
+
+
+async def test_a_personal_token_opens_its_own_registration_only(api: Api) -> None:
+    token = (await api.register()).json()["token"]
+    assert (await api.http.get(f"/api/v1/registrations/{token}")).json()["state"] == "registered"
+    assert "password" not in (await api.http.get(f"/api/v1/registrations/{token}")).text
+    for wrong in (token[:-1] + ("A" if token[-1] != "A" else "B"), "2" + token[1:], "1", "x", token + "x"):
+        assert (await api.http.get(f"/api/v1/registrations/{wrong}")).status_code == 404
+    await api.change("UPDATE registrations SET link_nonce = 'new'")
+    assert (await api.http.get(f"/api/v1/registrations/{token}")).status_code == 404
+
+
+@pytest.fixture
+async def wide(settings: Settings, tmp_path: Path, api: Api) -> Api:
+    """Twenty at a time on a range of forty seats."""
+    write_workshop(tmp_path, capacity=20, first=1, last=40)
+    await seed(settings, seed_of(tmp_path))
+    await api.change("UPDATE placements SET capacity = 20")
+    return api
+
+
+async def _rush(api: Api, people: int) -> list[int]:
+    answers = await asyncio.gather(*(api.register(f"p{n}@example.org") for n in range(people)))
+    return [answer.status_code for answer in answers]
+
+
+async def test_two_hundred_at_once_fill_twenty_seats_and_no_more(wide: Api) -> None:
+    codes = await _rush(wide, 200)
+    assert (codes.count(201), codes.count(409)) == (20, 180)
+    assert await wide.value("SELECT count(DISTINCT student_id) FROM registrations") == 20
+
+
+async def test_without_the_lock_the_same_rush_oversells(wide: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proof that the test above can fail."""
+    counted = asyncio.Barrier(2)
+
+    async def unlocked(session: object, workshop_id: int) -> list[int]:
+        return [1]
+
+    find = repository.placement_with_room
+
+    async def both_count_first(session: object, placements: list[int]) -> object:
+        placement = await find(session, placements)  # type: ignore[arg-type]
+        if placement is not None:
+            await counted.wait()
+        return placement
+
+    monkeypatch.setattr(repository, "lock_placements", unlocked)
+    monkeypatch.setattr(repository, "placement_with_room", both_count_first)
+    await wide.change("UPDATE placements SET capacity = 1")
+    codes = await _rush(wide, 2)
+    assert codes.count(201) == 2
+
+
+async def test_fifty_times_the_same_address_at_once_is_one_registration(wide: Api) -> None:
+    answers = await asyncio.gather(*(wide.register("ada@example.org") for _ in range(50)))
+    codes = [answer.status_code for answer in answers]
+    assert (codes.count(201), codes.count(409)) == (1, 49)
+    assert await wide.value("SELECT count(*) FROM students WHERE state <> 'free'") == 1

@@ -73,7 +73,7 @@ class ScriptedAgent:
 async def _agent() -> AsyncIterator[ScriptedAgent]:
     agent = ScriptedAgent()
     server = uvicorn.Server(uvicorn.Config(agent.app(), log_config=None, lifespan="off"))
-    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]  # they are pytest's
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]  # they are pytest's
     with socket.create_server(("127.0.0.1", 0)) as listening:
         agent.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         serving = asyncio.create_task(server.serve([listening]))

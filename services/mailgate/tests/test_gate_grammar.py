@@ -166,13 +166,13 @@ def _check_any(raw: bytes) -> None:
     assert address == ([taken.email] if taken.email else [])
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=1200, deadline=None)
 @given(st.lists(_WORDS).map("".join), _HEADERS, _BODIES)
 def test_nothing_outside_the_grammar_is_taken(subject: str, headers: str, body: str) -> None:
     _check_any(f"{headers}Subject: {subject}\r\n\r\n{body}".encode())
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(
     st.sampled_from(Verb),
     st.integers(-2, 10**7),
@@ -187,7 +187,7 @@ def test_near_commands_are_taken_only_whole(
     _check_any(f"{headers}Subject: {verb} {student} {registration}{rest}\r\n\r\n{body}".encode())
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(st.binary())
 def test_any_bytes_are_refused_or_read(raw: bytes) -> None:
     _check_any(raw)

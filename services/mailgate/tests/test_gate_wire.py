@@ -60,7 +60,7 @@ async def test_a_bare_line_feed_is_seen_across_packets(gate: Any) -> None:
     reader, writer = await _connect(gate)
     await reader.readline()
     writer.write(b"NOOP\r")
-    await writer.drain()
+    await gate.talk(b"QUIT\r\n")  # by now the gate has read the first packet
     writer.write(b"\nNOOP\r\nNOOP")
     assert (await reader.readline()).startswith(b"250")
     writer.write(b"\n")
@@ -118,6 +118,16 @@ async def test_a_mail_announced_as_large_is_refused_before_it_is_sent(gate: Any)
 async def test_a_line_that_never_ends_is_cut_off(gate: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "DATA_BYTES", 10_000)
     assert "550 5.7.1 the mail is larger" in await gate.talk(_ENVELOPE + b"x" * 30_000)
+
+
+@pytest.mark.usefixtures("listed")
+async def test_several_large_mails_fit_one_connection(gate: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "DATA_BYTES", 10_000)
+    mail = b"Subject: CREATE 5 12\r\n\r\nWKSHP-API101\r\n" + b"x\r\n" * 3_000
+    async with aiosmtplib.SMTP(hostname="127.0.0.1", port=gate.gate.port, start_tls=False) as client:
+        for _ in range(3):
+            _, text = await client.sendmail("a@b.example", ["wodadmin@x.example"], mail)
+            assert text.endswith(" accepted")
 
 
 async def test_too_many_commands_end_the_connection(gate: Any) -> None:
@@ -180,6 +190,14 @@ async def test_a_command_is_taken_over_starttls(
         assert text.endswith(" accepted")
 
 
+async def _until_logged(stream: asyncio.StreamReader, event: str) -> dict[str, Any]:
+    async with asyncio.timeout(30):
+        while True:
+            line: dict[str, Any] = json.loads(await stream.readline())
+            if line["event"] == event:
+                return line
+
+
 async def test_a_stop_answers_the_mail_in_hand(agent: Any, settings: dict[str, Any], signed: str) -> None:
     agent.released.clear()
     environment = {f"WOD_MAILGATE_{name.upper()}": str(value) for name, value in settings.items()}
@@ -191,14 +209,13 @@ async def test_a_stop_answers_the_mail_in_hand(agent: Any, settings: dict[str, A
         stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None
-    lines = [json.loads(await process.stdout.readline())]
-    while lines[-1].get("event") != "gate open":
-        lines.append(json.loads(await process.stdout.readline()))
-    client = aiosmtplib.SMTP(hostname="127.0.0.1", port=lines[-1]["port"], start_tls=False)
+    opened = await _until_logged(process.stdout, "gate open")
+    client = aiosmtplib.SMTP(hostname="127.0.0.1", port=opened["port"], start_tls=False)
     await client.connect()
     answer = asyncio.create_task(client.sendmail("a@b.example", ["wodadmin@x.example"], signed.encode()))
     await agent.arrived.wait()
     process.send_signal(SIGTERM)
+    await _until_logged(process.stdout, "Waiting for application shutdown.")
     agent.released.set()
     _, text = await answer
     assert text.endswith(" accepted")

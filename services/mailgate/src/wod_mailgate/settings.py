@@ -1,0 +1,48 @@
+"""Settings of the mail gate, from the environment."""
+
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class Settings(BaseSettings):
+    """``WOD_MAILGATE_*``; the two that speak of peers are the whole installation's and named without the prefix."""
+
+    model_config = SettingsConfigDict(env_prefix="WOD_MAILGATE_", populate_by_name=True, hide_input_in_errors=True)
+
+    host: str = "127.0.0.1"
+    port: Port = 10025
+    #: /healthz, /readyz, /metrics
+    http_port: Port = 10026
+    location: Annotated[int, Field(ge=1)]
+    #: the admin user: a local part (at any domain) or a full address
+    recipient: Annotated[str, Field(min_length=1)] = "wodadmin"
+    #: a JWKS file with the api-db's public keys; read again when it changes, two keys while one is rotated
+    command_keys: Path
+    agent_url: HttpUrl
+    agent_token: Annotated[SecretStr, Field(min_length=16)]
+    #: PEM files; with both, STARTTLS is offered
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    #: comma-separated networks whose unsigned commands are taken
+    legacy_peers: Annotated[
+        tuple[IPv4Network | IPv6Network, ...], NoDecode, Field(validation_alias="WOD_LEGACY_PEERS")
+    ] = ()
+    #: where students have a shell, this host's own addresses are theirs
+    allow_loopback_peers: Annotated[bool, Field(validation_alias="WOD_ALLOW_LOOPBACK_PEERS")] = False
+
+    @field_validator("legacy_peers", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> "Settings":
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("WOD_MAILGATE_TLS_CERT and WOD_MAILGATE_TLS_KEY go together: set both or neither")
+        return self

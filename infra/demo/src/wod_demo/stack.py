@@ -25,6 +25,7 @@ from wod_demo.supervisor import Quiet, Reporter, Service, Supervisor, ended, log
 START_LIMIT = 120.0  # seconds; the first start on a busy machine with two cores takes a quarter of that
 DEATHS_LIMIT = 4  # of one service before the start is given up
 PROBE_PAUSE = 0.1  # seconds
+LOG_LINES = 15  # shown of the log of what failed
 
 
 class StartFailed(RuntimeError):
@@ -117,7 +118,12 @@ class Stack:
 
     async def _run(self, task: Service) -> None:
         self._reporter.step(task.name, "started")
-        code = await ended(spawn(task, self.state.logs))
+        process = spawn(task, self.state.logs)
+        try:
+            code = await ended(process)
+        finally:
+            process.kill()
+            process.wait()
         if code != 0:
             raise StartFailed(f"{task.name} ended with code {code}; {self._log_end(task.name)}")
         self._reporter.step(task.name, "ready")
@@ -140,7 +146,8 @@ class Stack:
 
     def _log_end(self, name: str) -> str:
         path = log_path(self.state.logs, name)
-        return f"its log {path} ends:\n{path.read_text(errors='replace')[-2000:]}"
+        lines = path.read_text(errors="replace").splitlines()[-LOG_LINES:]
+        return "\n".join([f"its log {path} ends:", *lines])
 
     def _announce(self) -> None:
         gate = {"host": HOST, "port": self.settings.ports.mailgate}

@@ -69,6 +69,17 @@ class Postgres:
 
     def start(self) -> None:
         """Returns when the server takes connections. Raises PostgresFailed."""
+        command, uid = self.prepare()
+        log = self.log or self.data.parent / "postgres.log"
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, cwd="/",
+                start_new_session=True, user=uid, group=uid, extra_groups=[] if uid else None,
+            )  # fmt: skip
+        self._wait_until_ready(log)
+
+    def prepare(self) -> tuple[list[str], int | None]:
+        """Makes the data folder where there is none; returns the server's command and the uid to run it under."""
         drop = self._drop_root()
         if not (self.data / "PG_VERSION").exists():
             self._initialise(drop)
@@ -79,13 +90,12 @@ class Postgres:
             *drop.prefix, str(POSTGRES_BIN_PATH / "postgres"), "-D", str(self.data), "-p", str(self.port),
             "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=200", *flags,
         ]  # fmt: skip
-        log = self.log or self.data.parent / "postgres.log"
-        with log.open("ab") as output:
-            self._process = subprocess.Popen(
-                command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, cwd="/",
-                start_new_session=True, user=drop.uid, group=drop.uid, extra_groups=[] if drop.uid else None,
-            )  # fmt: skip
-        self._wait_until_ready(log)
+        return command, drop.uid
+
+    def answers(self) -> bool:
+        """Whether the server takes connections at this moment; blocks for a second at most."""
+        probe = [str(POSTGRES_BIN_PATH / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port), "-t", "1"]
+        return subprocess.run(probe, check=False).returncode == 0
 
     def stop(self) -> None:
         """A fast shutdown: open transactions are rolled back, nothing committed is lost."""
@@ -101,8 +111,7 @@ class Postgres:
     def _wait_until_ready(self, log: Path) -> None:
         assert self._process is not None
         deadline = time.monotonic() + START_LIMIT
-        probe = [str(POSTGRES_BIN_PATH / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port), "-t", "1"]
-        while subprocess.run(probe, check=False).returncode != 0:
+        while not self.answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 tail = log.read_text(errors="replace")[-2000:]
                 raise PostgresFailed(f"PostgreSQL did not start on port {self.port}; its log {log} ends:\n{tail}")

@@ -1,0 +1,66 @@
+# `make` prints what there is.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+SERVICES := $(sort $(dir $(wildcard services/*/pyproject.toml infra/*/pyproject.toml)))
+PROJECTS := $(addsuffix pyproject.toml,$(SERVICES))
+BIN := .venv/bin
+STAMP := .venv/.installed
+LINTED := $(wildcard services infra tests)
+
+.PHONY: help demo demo-clean test lint types bench clean lock
+
+help:
+	@echo 'make demo        the whole platform on this machine, until Ctrl-C; portal at http://127.0.0.1:8080'
+	@echo 'make demo-clean  forget what the demo keeps (in WOD_DEMO_DIR, default var/demo)'
+	@echo 'make test        everything that proves it works: lint, types, tests'
+	@echo 'make lint        format, lint and types only'
+	@echo 'make bench       measure'
+	@echo 'make lock        choose the newest dependencies, write requirements.lock'
+	@echo 'make clean       remove the virtual environment and caches'
+	@echo
+	@echo 'Settings from the environment: WOD_DEMO_DIR, WOD_NOTEBOOKS, WOD_PRIVATE, WOD_SEATS, WOD_PORTAL_PORT, ...; PYTHON'
+
+$(STAMP): requirements.lock $(PROJECTS)
+	@python=$$(infra/find_python) && { test -x $(BIN)/python || "$$python" -m venv .venv; }
+	@echo 'Installing dependencies into .venv (some 40 s the first time)'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps $(addprefix -e ,$(SERVICES))
+	@touch $@
+
+demo: $(STAMP)
+	@exec $(BIN)/python -m wod_demo
+
+demo-clean: $(STAMP)
+	@exec $(BIN)/python -m wod_demo clean
+
+lint: $(STAMP)
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/python infra/lints/check_house.py
+	$(BIN)/mypy $(LINTED)
+
+types: $(STAMP)
+	$(BIN)/mypy $(LINTED)
+
+test: $(STAMP)
+	@began=$$SECONDS; \
+	$(MAKE) --no-print-directory lint && $(BIN)/python -m pytest; result=$$?; \
+	echo "make test: $$((SECONDS - began)) s, $$([ $$result = 0 ] && echo passed || echo FAILED)"; exit $$result
+
+bench: $(STAMP)
+	$(BIN)/python -m pytest -s tests/load
+
+# hatchling and editables build the services without reaching out: they are in the group dev
+lock:
+	@python=$$(infra/find_python); room=$$(mktemp -d); trap 'rm -rf "$$room"' EXIT; \
+	"$$python" -m venv "$$room" && "$$room/bin/pip" install --quiet --disable-pip-version-check uv && \
+	"$$room/bin/uv" pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --no-header --no-annotate --no-emit-package wod-common \
+	  $(PROJECTS) pyproject.toml --group dev -o requirements.lock
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find services infra tests -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jinja2 import UndefinedError
+from jinja2 import DictLoader, UndefinedError
 from pydantic import SecretStr, ValidationError
 
+from wod_api_db.mail import rendering
 from wod_api_db.mail.rendering import Brand, MailContext, in_words, moment, render
 
 TEMPLATES = ["welcome", "credentials", "expiring", "ended", "failed", "already"]
@@ -135,6 +136,12 @@ def test_the_headers_say_what_the_row_says() -> None:
 def test_only_the_credentials_mail_holds_the_password(template: str) -> None:
     message = mail(template, context(password=SecretStr("sesame-7f3")))
     assert "sesame-7f3" not in part(message, "plain") + part(message, "html")
+
+
+def test_another_template_cannot_name_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rendering._TEXT, "loader", DictLoader({"welcome/subject.txt": "{{ password }}"}))
+    with pytest.raises(UndefinedError, match="password"):
+        mail("welcome", context())
 
 
 def test_the_credentials_mail_shows_the_password_as_it_is_typed() -> None:

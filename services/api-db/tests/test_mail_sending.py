@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -50,14 +51,18 @@ def authenticate(_: SMTP, __: Session, ___: Envelope, ____: str, data: LoginPass
 
 
 @contextmanager
-def serving(server: Server, *, login: bool = False, starttls: ssl.SSLContext | None = None) -> Iterator[int]:
+def serving(
+    server: Server, *, login: bool = False, tls: str = "none", context: ssl.SSLContext | None = None
+) -> Iterator[int]:
     controller = Controller(
         server,
         hostname="127.0.0.1",
         port=free_port(),
         authenticator=authenticate if login else None,
         auth_require_tls=False,
-        tls_context=starttls,
+        tls_context=context if tls == "starttls" else None,
+        require_starttls=tls == "starttls",
+        ssl_context=context if tls == "tls" else None,
     )
     controller.start()
     try:
@@ -258,19 +263,23 @@ def server_context(certificate: Path) -> ssl.SSLContext:
     return context
 
 
-async def test_starttls_protects_the_message(
-    message: EmailMessage, certificate: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("tls", ["starttls", "tls"])
+async def test_tls_protects_the_message(
+    message: EmailMessage, certificate: Path, monkeypatch: pytest.MonkeyPatch, tls: Literal["starttls", "tls"]
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     server = Server()
-    with serving(server, starttls=server_context(certificate)) as port:
-        await send(message, port, SmtpRelay("127.0.0.1", port, tls="starttls"))
-    assert [bool(session.ssl) for session in server.sessions] == [True]
+    with serving(server, tls=tls, context=server_context(certificate)) as port:
+        await send(message, port, SmtpRelay("127.0.0.1", port, tls=tls))
+    assert len(server.taken) == 1
 
 
 async def test_an_untrusted_certificate_gets_no_message(message: EmailMessage, certificate: Path) -> None:
     server = Server()
-    with serving(server, starttls=server_context(certificate)) as port, pytest.raises(TemporaryMailFailure):
+    with (
+        serving(server, tls="starttls", context=server_context(certificate)) as port,
+        pytest.raises(TemporaryMailFailure),
+    ):
         await send(message, port, SmtpRelay("127.0.0.1", port, tls="starttls"))
     assert server.taken == []
 

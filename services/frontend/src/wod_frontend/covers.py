@@ -57,7 +57,7 @@ def _columns(p: Palette, n: Sequence[int]) -> str:
 
 
 def _branches(p: Palette, n: Sequence[int]) -> str:
-    trunk, leave, join = 96 - n[0] % 16, 84 + n[1] % 30, 206 + n[2] % 30
+    trunk, leave, join = 108 - n[0] % 14, 58 + n[1] % 22, 244 + n[2] % 22
     top = 34 + n[3] % 18
     stroke = f'fill="none" stroke="{p.light}" stroke-width="8" stroke-linecap="round"'
     branch = f"M{leave} {trunk}C{leave + 30} {trunk} {leave + 20} {top} {leave + 52} {top}H{join - 52}"

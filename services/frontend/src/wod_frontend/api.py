@@ -1,0 +1,121 @@
+"""The api-db over REST: the portal's only source."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from typing import TypeVar
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from wod_common.problems import ProblemDetails
+from wod_frontend.wire import Event, NewRegistration, Registration, Workshop, WorkshopList
+
+Model = TypeVar("Model", bound=BaseModel)
+
+#: A page that takes longer than this is better answered with "try again".
+TIMEOUT = httpx.Timeout(5.0)
+#: The api-db sends a comment every 15 s; three missed ones mean that the line is dead.
+STREAM_TIMEOUT = httpx.Timeout(5.0, read=45.0)
+
+
+class ApiAway(Exception):
+    """The api-db cannot be reached, is broken, or answers what is not in its contract."""
+
+
+class ApiRefused(Exception):
+    """The api-db's answer is a problem of the 4xx kind."""
+
+    def __init__(self, problem: ProblemDetails) -> None:
+        super().__init__(f"{problem.status} {problem.type}")
+        self.problem = problem
+
+
+def connect(base_url: str) -> httpx.AsyncClient:
+    """The one client of the process; streams are many and long, so connections are not limited."""
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
+    return httpx.AsyncClient(base_url=base_url, timeout=TIMEOUT, limits=limits)
+
+
+class Api:
+    """Every call raises ApiAway or ApiRefused. Names and tokens in paths must have been checked by the caller."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+
+    async def workshops(self) -> list[Workshop]:
+        """The active ones, the most important first."""
+        listed = _read(WorkshopList, await self._call("GET", "/api/v1/workshops")).items
+        return sorted((item for item in listed if item.active), key=lambda item: (item.priority, item.name))
+
+    async def workshop(self, notebook: str) -> Workshop:
+        return _read(Workshop, await self._call("GET", f"/api/v1/workshops/{notebook}"))
+
+    async def register(self, form: Mapping[str, str]) -> str:
+        """The personal token of the new registration."""
+        return _read(NewRegistration, await self._call("POST", "/api/v1/registrations", json=dict(form))).token
+
+    async def registration(self, token: str) -> Registration:
+        return _read(Registration, await self._call("GET", f"/api/v1/registrations/{token}"))
+
+    async def end(self, token: str) -> None:
+        await self._call("POST", f"/api/v1/registrations/{token}/end")
+
+    async def events(self, token: str, after: int = 0) -> AsyncGenerator[Event, None]:
+        """The story behind the event ``after``, then what happens; ends where the api-db ends it."""
+        path, resume = f"/api/v1/registrations/{token}/events", {"Last-Event-ID": str(after)}
+        try:
+            async with self._client.stream("GET", path, headers=resume, timeout=STREAM_TIMEOUT) as response:
+                if not response.is_success:
+                    await response.aread()
+                    raise _failure(response)
+                async for data in _event_data(response.aiter_lines()):
+                    yield Event.model_validate_json(data)
+        except httpx.HTTPError as error:
+            raise ApiAway(f"the event stream broke: {type(error).__name__}") from error
+        except ValidationError as error:
+            raise ApiAway("the event stream carries what is no event") from error
+
+    async def check(self) -> str:
+        """For readiness."""
+        await self._call("GET", "/healthz")
+        return "answers"
+
+    async def _call(self, method: str, path: str, json: dict[str, str] | None = None) -> httpx.Response:
+        try:
+            response = await self._client.request(method, path, json=json)
+        except httpx.HTTPError as error:
+            # without the path: it may hold a personal token, and this text is logged
+            raise ApiAway(f"the api-db does not answer: {type(error).__name__}") from error
+        if not response.is_success:
+            raise _failure(response)
+        return response
+
+
+def _failure(response: httpx.Response) -> ApiAway | ApiRefused:
+    if not 400 <= response.status_code < 500:
+        return ApiAway(f"the api-db answered {response.status_code}")
+    try:
+        return ApiRefused(ProblemDetails.model_validate_json(response.content))
+    except ValidationError:
+        return ApiRefused(
+            ProblemDetails(type="about:blank", title="", status=response.status_code, detail=response.reason_phrase)
+        )
+
+
+def _read(model: type[Model], response: httpx.Response) -> Model:
+    try:
+        return model.model_validate_json(response.content)
+    except ValidationError as error:
+        # without the input: it may hold a personal token, and this text is logged
+        wrong = ", ".join(".".join(str(part) for part in item["loc"]) for item in error.errors(include_input=False))
+        raise ApiAway(f"the api-db's {model.__name__} is not what the contract says at: {wrong}") from None
+
+
+async def _event_data(lines: AsyncIterator[str]) -> AsyncIterator[str]:
+    """The data of each server-sent event (HTML standard, 9.2.6); ids and types are in our data too."""
+    data: list[str] = []
+    async for line in lines:
+        if line.startswith("data:"):
+            data.append(line[5:].removeprefix(" "))
+        elif not line and data:
+            yield "\n".join(data)
+            data.clear()

@@ -1,0 +1,43 @@
+"""The portal as an ASGI application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+
+from wod_common.health import health_router
+from wod_frontend import catalogue, registering, sessions
+from wod_frontend.api import Api, connect
+from wod_frontend.csrf import FormGuard
+from wod_frontend.failures import add_failure_pages
+from wod_frontend.live import LiveStories
+from wod_frontend.pages import STATIC, Pages
+from wod_frontend.security import FormLimit, SecurityHeaders
+from wod_frontend.settings import Settings
+
+
+def create_app(settings: Settings) -> FastAPI:
+    guard = FormGuard(settings.secret.get_secret_value(), secure=settings.public_url.scheme == "https")
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with connect(str(settings.api_url)) as client:
+            app.state.api = Api(client)
+            app.state.live = LiveStories(app.state.api)
+            yield
+            app.state.live.close()
+
+    async def api_answers() -> str:
+        api: Api = app.state.api
+        return await api.check()
+
+    app = FastAPI(title="Portal", lifespan=lifespan, openapi_url=None)
+    app.state.pages = Pages(guard, settings.brand)
+    for router in (catalogue.router, registering.router, sessions.router, health_router({"api-db": api_answers})):
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    add_failure_pages(app)
+    app.add_middleware(FormLimit)
+    app.add_middleware(SecurityHeaders)
+    return app

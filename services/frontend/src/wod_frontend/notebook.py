@@ -1,0 +1,136 @@
+"""The preparation of a lab as a notebook: four cells that execute, read from the registration's story."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from wod_frontend.wire import Event, Registration, State
+from wod_frontend.words import quoted, took
+
+#: The agent's step that makes the account; whatever it reports after that is delivery.
+ACCOUNT_STEP = "account"
+
+
+class CellState(StrEnum):
+    TODO = "todo"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """``number`` as a notebook counts executions; ``percent`` where the cell shows a bar."""
+
+    number: int
+    code: str
+    state: CellState
+    note: str
+    took: str
+    percent: int | None = None
+
+
+@dataclass(frozen=True)
+class _Milestones:
+    """When each step was over; None where it is not yet."""
+
+    registered: datetime | None
+    account: datetime | None
+    deployed: datetime | None
+    mailed: datetime | None
+
+
+def _first(story: Sequence[Event], *types: str) -> datetime | None:
+    return next((event.at for event in story if event.type in types), None)
+
+
+def _ends_account(event: Event) -> bool:
+    if event.type == "progress":
+        step = event.data.get("step")
+        return step != ACCOUNT_STEP or event.data.get("seconds") is not None
+    return event.type == "running"
+
+
+def _milestones(story: Sequence[Event]) -> _Milestones:
+    deployed = _first(story, "running")
+    behind = [event for event in story if deployed is not None and event.at >= deployed]
+    return _Milestones(
+        registered=_first(story, "registered"),
+        account=next((event.at for event in story if _ends_account(event)), None),
+        deployed=deployed,
+        # the welcome mail may leave late too; the clock starts with the credentials mail only
+        mailed=_first(behind, "clock-started")
+        or next((event.at for event in behind if event.type == "mail-sent" and _is_credentials(event)), None),
+    )
+
+
+def _is_credentials(event: Event) -> bool:
+    return "credential" in str(event.data.get("template", ""))
+
+
+def _travel_note(story: Sequence[Event], location: str) -> str:
+    if _first(story, "accepted"):
+        return f"{location} is at work"
+    if _first(story, "command-sent"):
+        return f"On its way to {location}"
+    return "Waiting to be sent"
+
+
+def _last_message(story: Sequence[Event]) -> str:
+    messages = (event.data.get("message") for event in reversed(story) if event.type == "progress")
+    return next((str(message) for message in messages if message), "")
+
+
+def _percent(story: Sequence[Event]) -> int:
+    reported = [event.data.get("percent") for event in story if event.type == "progress"]
+    return max((int(percent) for percent in reported if isinstance(percent, int | float)), default=0)
+
+
+def cells(registration: Registration, story: Sequence[Event]) -> list[Cell]:
+    """The four cells. The first that is not over is running, or failed where the registration has."""
+    done = _milestones(story)
+    percent = 100 if done.deployed else min(99, max(0, _percent(story)))
+    rows: list[tuple[str, str, str, datetime | None, int | None]] = [
+        (
+            f"register({quoted(registration.workshop_name)})",
+            "Taking a seat for you",
+            f"You are in: {registration.username} at {registration.location}",
+            done.registered,
+            None,
+        ),
+        (
+            f"account = create({quoted(registration.username)})",
+            _travel_note(story, registration.location),
+            "Account ready",
+            done.account,
+            None,
+        ),
+        (
+            f"deploy({quoted(registration.workshop)})",
+            _last_message(story) or "Bringing the notebooks",
+            "Lab ready",
+            done.deployed,
+            percent,
+        ),
+        ("mail(credentials)", "Handing the mail over", "The password is in your mail", done.mailed, None),
+    ]
+    return _execute(registration, rows)
+
+
+def _execute(
+    registration: Registration, rows: Sequence[tuple[str, str, str, datetime | None, int | None]]
+) -> list[Cell]:
+    result: list[Cell] = []
+    began: datetime | None = registration.created_at
+    for number, (code, doing, outcome, ended, percent) in enumerate(rows, start=1):
+        if began and ended:
+            result.append(Cell(number, code, CellState.DONE, outcome, took(ended - began), percent))
+        elif began and registration.state is State.FAILED:
+            result.append(Cell(number, code, CellState.FAILED, "This step did not succeed", "", percent))
+        elif began and registration.state not in {State.ENDED, State.CANCELLED}:
+            result.append(Cell(number, code, CellState.RUNNING, doing, "", percent))
+        else:
+            result.append(Cell(number, code, CellState.TODO, "", ""))
+        began = ended if began else None
+    return result

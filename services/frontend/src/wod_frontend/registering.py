@@ -1,0 +1,114 @@
+"""A workshop's page and its registration form."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Path, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from pydantic import BaseModel, ConfigDict
+
+from wod_common.commands import WORKSHOP_PATTERN
+from wod_common.problems import ProblemDetails
+from wod_frontend.api import Api, ApiRefused
+from wod_frontend.pages import Pages
+from wod_frontend.state import ApiDep, PagesDep
+from wod_frontend.wire import Workshop
+
+#: Raised with every change of the terms' text; kept with each registration.
+TERMS_VERSION = "2026-11"
+#: What the form asks for, in its order; an error elsewhere is shown above the form.
+FIELDS = ("name", "email", "company", "terms")
+
+router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
+Notebook = Annotated[str, Path(pattern=WORKSHOP_PATTERN)]
+
+
+class Typed(BaseModel):
+    """What the visitor typed; every field may be missing, for the answer is ours to phrase."""
+
+    model_config = ConfigDict(str_strip_whitespace=True)
+
+    name: str = ""
+    email: str = ""
+    company: str = ""
+    terms: str = ""
+    form_token: str = ""
+
+    def missing(self) -> dict[str, str]:
+        """Errors that need no question to the api-db."""
+        sentences = {
+            "name": "Tell us your name, as the lab shall greet you.",
+            "email": "Give us your e-mail address: the password of your lab is sent there.",
+            "terms": "Please accept the terms to get a lab.",
+        }
+        return {field: sentence for field, sentence in sentences.items() if not getattr(self, field)}
+
+
+@router.get("/workshops/{notebook}")
+async def show(notebook: Notebook, request: Request, api: ApiDep, pages: PagesDep) -> Response:
+    return _form(pages, request, await _active(api, notebook), Typed())
+
+
+@router.post("/workshops/{notebook}")
+async def register(
+    notebook: Notebook, typed: Annotated[Typed, Form()], request: Request, api: ApiDep, pages: PagesDep
+) -> Response:
+    pages.guard.check(request, typed.form_token)
+    if errors := typed.missing():
+        return _form(pages, request, await _active(api, notebook), typed, errors, 422)
+    asked = {"workshop": notebook, "terms_version": TERMS_VERSION}
+    try:
+        token = await api.register(asked | typed.model_dump(include={"name", "email", "company"}))
+    except ApiRefused as refused:
+        return await _refused(refused, typed, notebook, request, api, pages)
+    return RedirectResponse(f"/sessions/{token}", 303)
+
+
+async def _active(api: Api, notebook: str) -> Workshop:
+    workshop = await api.workshop(notebook)
+    if not workshop.active:
+        raise ApiRefused(ProblemDetails(type="not-found", title="", status=404, detail="not active"))
+    return workshop
+
+
+async def _refused(
+    refused: ApiRefused, typed: Typed, notebook: str, request: Request, api: Api, pages: Pages
+) -> Response:
+    problem = refused.problem
+    if problem.type == "already-registered":
+        # says the same to the holder of the address and to whoever tries addresses
+        return pages.render(request, "check_mail.html", 202)
+    workshop = await _active(api, notebook)
+    if problem.type == "workshop-full":
+        return _form(pages, request, workshop.model_copy(update={"room": 0}), typed, {}, 409)
+    if problem.status == 422:
+        return _form(pages, request, workshop, typed, _beside_fields(problem), 422)
+    raise refused
+
+
+def _beside_fields(problem: ProblemDetails) -> dict[str, str]:
+    """The first error of each field; what belongs to none goes under ``""``."""
+    errors: dict[str, str] = {}
+    for item in problem.errors or []:
+        field = item.get("field", "").removeprefix("body.")
+        errors.setdefault(field if field in FIELDS else "", item.get("message", problem.detail))
+    return errors or {"": problem.detail}
+
+
+def _form(
+    pages: Pages,
+    request: Request,
+    workshop: Workshop,
+    typed: Typed,
+    errors: dict[str, str] | None = None,
+    status: int = 200,
+) -> Response:
+    return pages.render(
+        request,
+        "workshop.html",
+        status,
+        workshop=workshop,
+        typed=typed,
+        errors=errors or {},
+        refused=status == 409,
+        terms_version=TERMS_VERSION,
+    )

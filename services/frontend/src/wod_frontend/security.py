@@ -1,0 +1,60 @@
+"""What every answer carries, and how much a form may weigh."""
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+    ),
+    # the personal token is in the address: it must not reach the lab or any other site
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+#: Static files are asked for with their digest, so a changed file has another address.
+FOREVER = "public, max-age=31536000, immutable"
+#: Six short fields fit many times.
+MAX_FORM_BYTES = 16_384
+
+
+class SecurityHeaders:
+    """Pure ASGI: it must not buffer the event streams."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        kept = FOREVER if scope["path"].startswith("/static/") and scope["query_string"] else "no-store"
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(HEADERS)
+                headers.setdefault("Cache-Control", kept if message["status"] < 400 else "no-store")
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+class FormLimit:
+    """Refuses a body without a length, or a longer one, before it is read."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] not in {"GET", "HEAD"}:
+            length = Headers(scope=scope).get("content-length", "")
+            if not length.isdigit() or int(length) > MAX_FORM_BYTES:
+                refusal = PlainTextResponse(f"A form of at most {MAX_FORM_BYTES} bytes, with its length, please.", 413)
+                await refusal(scope, receive, send)
+                return
+        await self._app(scope, receive, send)

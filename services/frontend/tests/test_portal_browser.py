@@ -1,0 +1,182 @@
+"""The portal in a real browser: a deployment followed live, and axe-core on every page."""
+
+import shutil
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, async_playwright, expect
+from services.frontend.tests.portal_double import TOKEN, ApiDouble, workshop
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+SESSION = f"/sessions/{TOKEN}"
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="NO CHROMIUM: the portal was not seen by any browser")
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        running = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield running
+        await running.close()
+
+
+@pytest.fixture
+async def page(browser: Browser, portal_url: str, api: ApiDouble) -> AsyncIterator[Page]:
+    context = await browser.new_context(base_url=portal_url)
+    opened = await context.new_page()
+    complaints: list[str] = []
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on("console", lambda said: complaints.append(said.text) if "Content Security Policy" in said.text else None)
+    yield opened
+    await context.close()
+    assert not complaints
+
+
+def run(api: ApiDouble) -> None:
+    api.happen("running", "running")
+    api.happen("clock-started", "running")
+    api.become(ends_at=datetime.now(UTC) + timedelta(hours=1), message="Your lab is up.")
+
+
+async def test_visitor_registers_and_follows_the_lab_to_its_end(page: Page, api: ApiDouble) -> None:
+    await page.goto("/")
+    await page.get_by_role("link", name="API 101").click()
+    await page.get_by_label("Your name").fill("Grace")
+    await page.get_by_label("E-mail address").fill("grace@example.org")
+    await page.get_by_label("I accept").check()
+    api.happen("registered", "registered", after=0.03)
+    await page.get_by_role("button", name="Get my lab").click()
+    await expect(page.get_by_text("You are in: student7 at Grenoble")).to_be_visible()
+
+    api.happen("progress", step="account", percent=20, seconds=0.4, message="Account made")
+    await expect(page.get_by_text("Account ready")).to_be_visible()
+    api.happen("progress", step="deliver", percent=62, message="Preparing 3 notebooks for you")
+    await expect(page.get_by_role("progressbar", name="Progress of this step")).to_have_attribute("value", "62")
+    run(api)
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Your lab is running")
+    await expect(page.get_by_role("status")).to_contain_text("Your lab is running")
+    first = await page.get_by_role("timer").inner_text()
+    await expect(page.get_by_role("timer")).not_to_have_text(first)
+
+    await page.get_by_text("End the session now").click()
+    await page.get_by_role("button", name="Yes, end it").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Well done, and goodbye")
+    api.happen("cleaned", "ended")
+    api.become(cleaned=True, completion=78)
+    await expect(page.get_by_role("progressbar", name="Share of the code cells")).to_have_attribute("value", "78")
+
+
+async def test_open_confirmation_and_focus_survive_a_progress_report(page: Page, api: ApiDouble) -> None:
+    api.happen("registered", "registered")
+    api.happen("accepted", "deploying")
+    await page.goto(SESSION)
+    await page.get_by_text("Cancel my registration").click()
+    button = page.get_by_role("button", name="Yes, cancel it")
+    await button.focus()
+    api.happen("progress", step="deliver", percent=50, message="Half way")
+    await expect(page.get_by_text("Half way")).to_be_visible()
+    await expect(button).to_be_focused()
+
+
+async def test_page_catches_up_after_a_reload_and_a_broken_line(page: Page, api: ApiDouble) -> None:
+    api.happen("registered", "registered")
+    await page.goto(SESSION)
+    await page.reload()
+    api.cut_streams()
+    api.happen("progress", step="deliver", percent=50, message="Half way")
+    await expect(page.get_by_text("Half way")).to_be_visible()
+
+
+async def test_page_wakes_up_when_it_becomes_visible(page: Page, api: ApiDouble) -> None:
+    api.happen("registered", "registered")
+    await page.goto(SESSION)
+    api.become(message="Changed while you were away")
+    await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    await expect(page.get_by_role("status")).to_contain_text("Changed while you were away")
+
+
+async def test_keyboard_reaches_the_content_first(page: Page) -> None:
+    await page.goto("/")
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#main")).to_be_focused()
+
+
+async def test_form_and_session_work_without_script(browser: Browser, portal_url: str, api: ApiDouble) -> None:
+    context = await browser.new_context(base_url=portal_url, java_script_enabled=False)
+    page = await context.new_page()
+    await page.goto("/workshops/WKSHP-API101")
+    await page.get_by_label("Your name").fill("Grace")
+    await page.get_by_label("E-mail address").fill("grace@example.org")
+    await page.get_by_label("I accept").check()
+    api.happen("registered", "registered")
+    await page.get_by_role("button", name="Get my lab").click()
+    await expect(page.get_by_role("link", name="Reload now")).to_be_visible()
+    await context.close()
+
+
+STATES = ("registered", "deploying", "running", "expiring", "ended", "failed", "cancelled")
+
+
+def prepare(api: ApiDouble, state: str) -> None:
+    api.workshops.append(workshop("WKSHP-Git", name="Git without fear", room=0, category=["Data"]))
+    api.happen("registered", "registered", after=0.03)
+    if state != "registered":
+        api.happen("progress", step="account", percent=20, seconds=0.4)
+        api.happen("progress", step="deliver", percent=62, message="Preparing 3 notebooks for you")
+    if state in {"running", "expiring", "ended"}:
+        run(api)
+    api.become(state=state, completion=78 if state == "ended" else None)
+
+
+async def no_violations(page: Page) -> None:
+    results: Any = await Axe().run(page)
+    found = results.response["violations"]
+    assert not found, [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1440])
+async def test_pages_are_accessible_and_fit(page: Page, api: ApiDouble, scheme: Any, width: int) -> None:
+    await page.set_viewport_size({"width": width, "height": 900})
+    await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    prepare(api, "registered")
+    for path in (
+        "/",
+        "/?category=Data",
+        "/workshops/WKSHP-API101",
+        "/workshops/WKSHP-Git",
+        "/terms",
+        "/privacy",
+        "/no",
+    ):
+        await page.goto(path)
+        await no_violations(page)
+        assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), path
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("state", STATES)
+async def test_sessions_are_accessible_in_every_state(page: Page, api: ApiDouble, scheme: Any, state: str) -> None:
+    await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    prepare(api, state)
+    await page.goto(SESSION)
+    for confirmation in await page.locator("summary").all():
+        await confirmation.click()
+    await no_violations(page)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_form_errors_are_accessible(page: Page, scheme: Any) -> None:
+    await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    await page.goto("/workshops/WKSHP-API101")
+    await page.evaluate("document.forms[0].noValidate = true")
+    await page.get_by_role("button", name="Get my lab").click()
+    await expect(page.get_by_role("alert")).to_be_visible()
+    await no_violations(page)

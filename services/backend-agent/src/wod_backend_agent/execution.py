@@ -73,7 +73,7 @@ class Execution:
 
     async def _create(self, command: Command, began: float) -> bool:
         password = await self._password(command)
-        await self._journal.close_login(command.student)
+        await self._close_to_predecessor(command.student)
         # on the other core while Ansible starts
         hashing = asyncio.create_task(asyncio.to_thread(hash_password, password))
         deployment = Deployment(
@@ -89,6 +89,12 @@ class Execution:
 
         await self._delivery.create(deployment, progress)
         return await self._journal.finish_create(command, await hashing, time.monotonic() - began)
+
+    async def _close_to_predecessor(self, student: int) -> None:
+        """A seat that comes without its cleaning is still open to somebody."""
+        if await self._journal.password_hash(student) is not None:
+            await self._journal.close_login(student)
+            await self._lock_out(self._seat(student).username)
 
     async def _password(self, command: Command) -> str:
         sealed = await self._journal.sealed_password(command.id)

@@ -73,7 +73,7 @@ class NativeReporter:
                 answer = await self._post("api/v1/login", json=credentials)
                 if not answer.is_success:
                     raise NotTaken(f"the api-db answered {answer.status_code} to the login of {self._username}")
-                self._token = str(answer.json()["access_token"])
+                self._token = _access_token(answer)
             return self._token
 
     async def _post(
@@ -83,6 +83,13 @@ class NativeReporter:
             return await self._client.post(path, content=content, json=json, headers=headers)
         except httpx.HTTPError as error:
             raise NotTaken(f"the api-db cannot be reached: {type(error).__name__}") from error
+
+
+def _access_token(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json()["access_token"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise NotTaken("the api-db answered the login with something else; is its address right?") from error
 
 
 class Outbox:
@@ -121,12 +128,14 @@ class Outbox:
             await asyncio.wait(self._tasks)
 
     async def _drain(self, command: UUID, bell: asyncio.Event) -> None:
-        await bell.wait()
-        while bell.is_set():
-            bell.clear()
-            while pending := await self._journal.next_report(command):
-                await self._deliver(pending)
-        del self._bells[command]
+        try:
+            while bell.is_set():
+                bell.clear()
+                while pending := await self._journal.next_report(command):
+                    await self._deliver(pending)
+        finally:
+            # whatever has stopped this task, the command's next event starts another
+            del self._bells[command]
 
     async def _deliver(self, pending: PendingReport) -> None:
         try:

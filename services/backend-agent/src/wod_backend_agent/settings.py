@@ -1,7 +1,6 @@
 """What one agent is told by its environment."""
 
 import os
-from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -73,13 +72,13 @@ class Misconfigured(Exception):
     """The message names every setting that is missing or wrong, and shows no value."""
 
 
-def take_settings(environment: MutableMapping[str, str] = os.environ) -> Settings:
+def take_settings() -> Settings:
     """Reads the settings and removes them from the environment, so that no child inherits a secret. Raises Misconfigured."""
     try:
         settings = Settings()
     except ValidationError as error:
         wrong = [f"  {PREFIX}{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors()]
         raise Misconfigured("the agent cannot start, these settings need a value:\n" + "\n".join(wrong)) from None
-    for name in [name for name in environment if name.startswith(PREFIX)]:
-        del environment[name]
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        del os.environ[name]
     return settings

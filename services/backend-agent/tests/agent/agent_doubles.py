@@ -14,6 +14,7 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from pydantic import HttpUrl, SecretStr
 
+from wod_backend_agent.app import Outside, create_app
 from wod_backend_agent.delivery.base import DeliveryFailed, Deployment, Progress, Seat
 from wod_backend_agent.hub import HubUnavailable
 from wod_backend_agent.reporting import NotTaken
@@ -23,7 +24,7 @@ from wod_common.events import CommandEvent, EventType
 
 TOKEN = "the-gate's-own-token"
 HUB_LOGIN_TOKEN = "the-hub's-own-token"
-DEADLINE_SECONDS = 15.0
+DEADLINE_SECONDS = 30.0
 FINAL = {EventType.DONE, EventType.FAILED, EventType.SUPERSEDED}
 
 
@@ -254,3 +255,24 @@ class Agent:
         )
         assert answer.status_code == 200, answer.text
         return bool(answer.json()["allowed"])
+
+
+@asynccontextmanager
+async def running_agent(folder: Path) -> AsyncIterator[Agent]:
+    """On the state that an earlier one has left in the folder."""
+    delivery, hub, reporter = GatedDelivery(), ObedientHub(), CollectingReporter()
+
+    @asynccontextmanager
+    async def parts(_: Settings) -> AsyncIterator[Outside]:
+        yield Outside(delivery, hub, reporter)
+
+    app = create_app(settings_for(folder), parts)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app),
+            base_url="http://agent",
+            headers={"Authorization": f"Bearer {TOKEN}"},
+        ) as client,
+    ):
+        yield Agent(client, delivery, hub, reporter, folder)

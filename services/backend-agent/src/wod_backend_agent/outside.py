@@ -1,6 +1,8 @@
 """The real parts around the agent: Ansible, JupyterHub, the api-db."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
 import httpx
@@ -12,10 +14,14 @@ from wod_backend_agent.reporting import NativeReporter
 from wod_backend_agent.settings import Settings
 
 REPORT_TIMEOUT_SECONDS = 10.0
+#: Threads beside those in which runs of Ansible wait: a cancellation must never wait for a run to end.
+SPARE_THREADS = 16
 
 
 @asynccontextmanager
 async def real_parts(settings: Settings) -> AsyncIterator[Outside]:
+    threads = ThreadPoolExecutor(settings.concurrency + SPARE_THREADS)
+    asyncio.get_running_loop().set_default_executor(threads)
     delivery = AnsibleDelivery(
         notebooks=settings.notebooks,
         homes=settings.homes,

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from uuid import UUID
 
@@ -19,34 +19,36 @@ PAUSE_SECONDS = 0.02
 
 
 async def end_runs(runs: Collection[UUID]) -> None:
+    """As ``end_processes_with``; a process that cannot be killed is logged, and the agent goes on without its end."""
+    if not runs:
+        return
+    try:
+        await asyncio.to_thread(end_processes_with, frozenset(str(run) for run in runs))
+    except TimeoutError as error:
+        log.warning("processes of ended runs are left", why=str(error))
+
+
+def end_processes_with(runs: Collection[str]) -> None:
     """Kills every process on this host that carries the marker of one of ``runs``, until none is left.
 
-    The marker is inherited, so it also finds processes that have left for a session of their own.
+    The marker is inherited, so it also finds processes that have left for a session of their own. Raises TimeoutError.
     """
-    if runs:
-        await asyncio.to_thread(_kill_until_none, frozenset(str(run) for run in runs))
-
-
-def _kill_until_none(markers: frozenset[str]) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while marked := _marked(markers):
+    # a process may fork between being listed and being killed: looked for again until none is found
+    while marked := list(_marked(runs)):
         if time.monotonic() > deadline:
-            log.error("processes of ended runs cannot be killed", pids=[process.pid for process in marked])
-            return
+            raise TimeoutError(f"killed but alive after {PATIENCE_SECONDS:.0f} s: {[one.pid for one in marked]}")
         for process in marked:
             with suppress(psutil.Error):
                 process.kill()
-        psutil.wait_procs(marked, timeout=PAUSE_SECONDS)
+        # psutil's own wait would reap children that ansible-runner and asyncio wait for
+        time.sleep(PAUSE_SECONDS)
 
 
-def _marked(markers: frozenset[str]) -> list[psutil.Process]:
-    # a process may fork between being listed and being killed: the caller looks again until none is found
+def _marked(runs: Collection[str]) -> Iterator[psutil.Process]:
     own = psutil.Process().pid
-    return [process for process in psutil.process_iter() if process.pid != own and _marker(process) in markers]
-
-
-def _marker(process: psutil.Process) -> str | None:
-    try:
-        return process.environ().get(RUN_MARKER)
-    except (psutil.Error, OSError):
-        return None
+    for process in psutil.process_iter():
+        # a zombie has no environment left, another account's process shows none
+        with suppress(psutil.Error, OSError):
+            if process.pid != own and process.environ().get(RUN_MARKER) in runs:
+                yield process

@@ -1,0 +1,150 @@
+"""The agent as a process: its parts, put together."""
+
+import fcntl
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from uuid import UUID
+
+import uvicorn
+from fastapi import FastAPI
+from prometheus_client import REGISTRY
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from wod_backend_agent.commands import Intake, commands_router
+from wod_backend_agent.delivery.base import Delivery
+from wod_backend_agent.execution import Execution
+from wod_backend_agent.feed import Feed
+from wod_backend_agent.hub import Hub
+from wod_backend_agent.hub_login import hub_login_router
+from wod_backend_agent.journal import Journal
+from wod_backend_agent.logins import Logins
+from wod_backend_agent.reporting import Outbox, Reporter
+from wod_backend_agent.scheduler import Scheduler
+from wod_backend_agent.settings import Misconfigured, Settings
+from wod_common.health import health_router
+from wod_common.problems import add_problem_handlers
+from wod_common.sealing import Sealer
+
+
+@dataclass(frozen=True)
+class Outside:
+    """What the agent speaks to."""
+
+    delivery: Delivery
+    hub: Hub
+    reporter: Reporter
+
+
+#: Opens what the agent speaks to, and closes it.
+Parts = Callable[[Settings], AbstractAsyncContextManager[Outside]]
+
+
+class CommandsByState(Collector):
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def collect(self) -> Iterator[Metric]:
+        family = GaugeMetricFamily("wod_agent_commands", "Commands in the journal", labels=["state"])
+        for state, count in self._journal.count_by_state().items():
+            family.add_metric([state], count)
+        yield family
+
+    def describe(self) -> Iterator[Metric]:
+        """Given so that registering does not ask the journal."""
+        yield GaugeMetricFamily("wod_agent_commands", "Commands in the journal", labels=["state"])
+
+
+def create_app(settings: Settings, parts: Parts) -> FastAPI:
+    """All that lives as long as the process is made in the lifespan; the real parts are in ``outside``."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            stack.enter_context(_sole_agent(settings.state))
+            outside = await stack.enter_async_context(parts(settings))
+            await _assemble(app, settings, outside, stack)
+            yield
+
+    app = FastAPI(title="Workshops-on-Demand backend agent", version=version("wod-backend-agent"), lifespan=lifespan)
+    add_problem_handlers(app)
+    return app
+
+
+async def _assemble(app: FastAPI, settings: Settings, parts: Outside, stack: AsyncExitStack) -> None:
+    """Started in this order and ended in the opposite one."""
+    feed = Feed()
+
+    def changed(command: UUID) -> None:
+        outbox.wake(command)
+        feed.ring(command)
+
+    journal = Journal(settings.state / "journal.sqlite", changed)
+    stack.callback(journal.close)
+    sealer = Sealer(settings.secret.get_secret_value(), "agent-journal")
+    outbox = Outbox(journal, parts.reporter, sealer)
+    stack.push_async_callback(outbox.stop)
+    execution = Execution(journal, parts.delivery, parts.hub, sealer, settings.seat)
+    scheduler = Scheduler(journal, execution, feed, settings.concurrency)
+    stack.push_async_callback(scheduler.stop)
+    await scheduler.resume()
+    await outbox.resume()
+    logins = Logins(journal, settings.seats)
+    stack.callback(logins.close)
+    collector = CommandsByState(journal)
+    REGISTRY.register(collector)
+    stack.callback(REGISTRY.unregister, collector)
+    _route(
+        app,
+        settings,
+        parts,
+        Intake(journal, scheduler, parts.delivery, sealer, settings.location, settings.seats),
+        feed,
+        logins,
+    )
+
+
+def _route(app: FastAPI, settings: Settings, parts: Outside, intake: Intake, feed: Feed, logins: Logins) -> None:
+    async def journal_check() -> str:
+        await intake.journal.probe()
+        return "writable"
+
+    app.include_router(commands_router(intake, feed, settings.token))
+    app.include_router(hub_login_router(logins, settings.hub_login_token))
+    # the api-db is not asked: while it is away commands are still taken and reports kept
+    app.include_router(health_router({"journal": journal_check, "hub": parts.hub.ready}))
+
+
+@contextmanager
+def _sole_agent(state: Path) -> Iterator[None]:
+    """Two agents on one journal would end each other's runs."""
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _lock(descriptor, state)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, state: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise Misconfigured(f"another agent uses {state}; give this one a WOD_AGENT_STATE of its own") from error
+
+
+def serve(app: FastAPI, settings: Settings) -> None:
+    """Returns after SIGTERM or SIGINT; open streams are cut after 3 s."""
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        access_log=False,
+        log_config=None,
+        timeout_graceful_shutdown=3,
+    )

@@ -1,0 +1,167 @@
+"""What each verb does to a seat, step by step."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import structlog
+from prometheus_client import Histogram
+from pydantic import SecretStr
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_exponential
+
+from wod_backend_agent.delivery.base import Delivery, DeliveryFailed, Deployment, Progress, Seat
+from wod_backend_agent.hub import Hub, HubUnavailable
+from wod_backend_agent.journal import Journal
+from wod_backend_agent.passwords import hash_password
+from wod_common.commands import Command, Verb
+from wod_common.sealing import CannotOpen, Sealer
+
+log = structlog.get_logger()
+
+COMMAND_SECONDS = Histogram(
+    "wod_agent_command_seconds",
+    "From the start of a run to its result",
+    ["verb", "result"],
+    buckets=(0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 30, 60, 120),
+)
+#: A hub that is restarted is back within 20 s; a cleaning must not fail for that.
+HUB_PATIENCE_SECONDS = 60.0
+
+
+class Execution:
+    """Runs a command from its start, however far an earlier run of it has come."""
+
+    def __init__(
+        self, journal: Journal, delivery: Delivery, hub: Hub, sealer: Sealer, seat: Callable[[int], Seat]
+    ) -> None:
+        self._journal = journal
+        self._delivery = delivery
+        self._hub = hub
+        self._sealer = sealer
+        self._seat = seat
+        self._verbs = {
+            Verb.CREATE: self._create,
+            Verb.CLEANUP: self._measure_and_clean,
+            Verb.RESET: self._clean,
+            Verb.PURGE: self._clean,
+            # emptied with its completion kept: a PURGE after it would find nothing to do
+            Verb.DELETE: self._measure_and_clean,
+        }
+
+    async def run(self, command: Command, finished: Callable[[], None]) -> None:
+        if not await self._journal.begin(command.id):
+            return
+        began = time.monotonic()
+        try:
+            done = await self._verbs[command.verb](command, began)
+        except (DeliveryFailed, HubUnavailable, CannotOpen) as error:
+            await self._fail(command, str(error), began)
+        except Exception as error:  # the edge of a run: whatever it raises ends this command, not the agent
+            log.exception("a run broke", command=str(command.id), verb=command.verb)
+            await self._fail(command, f"the agent broke on this command: {type(error).__name__}; see its log", began)
+        else:
+            _observe(command, "done", began)
+            finished()
+            if done and command.verb is Verb.CREATE:
+                await self._start_server(command, began)
+
+    async def _fail(self, command: Command, error: str, began: float) -> None:
+        _observe(command, "failed", began)
+        log.warning("command failed", command=str(command.id), verb=command.verb, error=error)
+        await self._journal.fail(command.id, error, time.monotonic() - began)
+
+    async def _create(self, command: Command, began: float) -> bool:
+        password = await self._password(command)
+        await self._close_to_predecessor(command.student)
+        # on the other core while Ansible starts
+        hashing = asyncio.create_task(asyncio.to_thread(hash_password, password))
+        deployment = Deployment(
+            run=command.id,
+            seat=self._seat(command.student),
+            workshop=command.workshop,
+            registration=command.registration,
+            password=SecretStr(password),
+        )
+
+        def progress(step: Progress) -> None:
+            self._note(command, step, began)
+
+        await self._delivery.create(deployment, progress)
+        return await self._journal.finish_create(command, await hashing, time.monotonic() - began)
+
+    async def _close_to_predecessor(self, student: int) -> None:
+        """A seat that comes without its cleaning is still open to somebody."""
+        if await self._journal.password_hash(student) is not None:
+            await self._journal.close_login(student)
+            await self._lock_out(self._seat(student).username)
+
+    async def _password(self, command: Command) -> str:
+        sealed = await self._journal.sealed_password(command.id)
+        if sealed is None:
+            raise CannotOpen("the journal holds no password for this CREATE; send the command anew")
+        return self._sealer.open(sealed)
+
+    async def _measure_and_clean(self, command: Command, began: float) -> bool:
+        completion = await self._completion(command)
+        await self._empty(command)
+        return await self._journal.finish_cleaning(command, completion, time.monotonic() - began)
+
+    async def _clean(self, command: Command, began: float) -> bool:
+        await self._empty(command)
+        return await self._journal.finish_cleaning(command, None, time.monotonic() - began)
+
+    async def _completion(self, command: Command) -> int | None:
+        measured, completion = await self._journal.remembered_completion(command.id)
+        if measured:
+            return completion
+        record = await self._journal.seat(command.student)
+        if record.holder == command.registration:
+            try:
+                completion = await self._delivery.measure(command.id, self._seat(command.student), command.workshop)
+            except DeliveryFailed as error:
+                # a figure for the statistics; the seat is cleaned all the same
+                log.warning("completion not measured", command=str(command.id), error=str(error))
+        await self._journal.remember_completion(command.id, completion)
+        return completion
+
+    async def _empty(self, command: Command) -> None:
+        seat = self._seat(command.student)
+        await self._journal.close_login(command.student)
+        await self._lock_out(seat.username)
+        await self._delivery.clean(command.id, seat)
+        # a login that was being checked while the password was taken away may have come through
+        await self._lock_out(seat.username)
+
+    async def _lock_out(self, username: str) -> None:
+        await _patiently(lambda: self._hub.stop_server(username))
+        await _patiently(lambda: self._hub.evict(username))
+        # one that was started between the two would write into the emptied home
+        await _patiently(lambda: self._hub.stop_server(username))
+
+    async def _start_server(self, command: Command, began: float) -> None:
+        username = self._seat(command.student).username
+        self._note(command, Progress("server", 95, "Your notebook server is starting"), began)
+        ready = Progress("server", 100, "Your notebook server will start when you sign in")
+        with suppress(HubUnavailable):
+            await self._hub.start_server(username)
+            ready = Progress("server", 100, "Your notebook server is ready")
+        self._note(command, ready, began)
+
+    def _note(self, command: Command, step: Progress, began: float) -> None:
+        self._journal.note(command.id, step.step, step.percent, step.message, time.monotonic() - began)
+
+
+async def _patiently(call: Callable[[], Awaitable[None]]) -> None:
+    async for attempt in AsyncRetrying(
+        retry=retry_if_exception_type(HubUnavailable),
+        wait=wait_exponential(multiplier=0.2, max=5),
+        stop=stop_after_delay(HUB_PATIENCE_SECONDS),
+        reraise=True,
+    ):
+        with attempt:
+            await call()
+
+
+def _observe(command: Command, result: str, began: float) -> None:
+    COMMAND_SECONDS.labels(command.verb, result).observe(time.monotonic() - began)

@@ -1,0 +1,288 @@
+"""The agent's memory on disk: commands, their events, and who holds which seat."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from wod_backend_agent.database import Database
+from wod_backend_agent.journal_rows import (
+    SCHEMA,
+    CommandRecord,
+    cleaned_before,
+    end,
+    insert,
+    leave_seat,
+    move,
+    now,
+    read_events,
+    read_record,
+    read_seat,
+    read_state,
+    take_seat,
+    unfinished_rows,
+)
+from wod_backend_agent.order import Ruling, SeatRecord, judge, supersedes
+from wod_common.commands import Command, CommandState
+from wod_common.events import CommandEvent, EventType
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """What became of a command that was handed in."""
+
+    state: CommandState
+    #: whether it is new and has to be run
+    runs: bool
+    #: the unfinished commands of the seat that it ends
+    superseded: frozenset[UUID] = frozenset()
+
+
+@dataclass(frozen=True)
+class PendingReport:
+    command: Command
+    event: CommandEvent
+    #: of a CREATE whose report of ``done`` has not been acknowledged
+    sealed_password: str | None
+
+
+class Journal:
+    """Every change is on the disk when its call returns; ``changed`` is called in the event loop after it, per command."""
+
+    def __init__(self, path: Path, changed: Callable[[UUID], None]) -> None:
+        self._database = Database(path, SCHEMA)
+        self._changed = changed
+        self._loop = asyncio.get_running_loop()
+
+    def close(self) -> None:
+        self._database.close()
+
+    async def accept(self, command: Command, sealed_password: str | None) -> Acceptance:
+        """Takes a command in, or recognises it by its id. Raises NotTheHolder."""
+
+        def work(db: sqlite3.Connection) -> Acceptance:
+            known = db.execute("SELECT state FROM commands WHERE id = ?", (str(command.id),)).fetchone()
+            if known:
+                return Acceptance(CommandState(known["state"]), runs=False)
+            ruling = judge(command, read_seat(db, command.student), cleaned_before=cleaned_before(db, command))
+            if ruling is Ruling.OUTDATED:
+                insert(db, command, CommandState.SUPERSEDED, None)
+                self._append(db, command.id, type=EventType.SUPERSEDED)
+                return Acceptance(CommandState.SUPERSEDED, runs=False)
+            superseded = self._supersede_by(db, command)
+            take_seat(db, command)
+            insert(db, command, CommandState.ACCEPTED, sealed_password)
+            self._append(db, command.id, type=EventType.ACCEPTED)
+            return Acceptance(CommandState.ACCEPTED, runs=True, superseded=superseded)
+
+        return await self._database.run(work)
+
+    def _supersede_by(self, db: sqlite3.Connection, command: Command) -> frozenset[UUID]:
+        """One that runs is reported as superseded only when its processes have ended; see ``close_superseded``."""
+        ended = set()
+        for row in unfinished_rows(db, command.student):
+            older = Command.model_validate_json(row["body"])
+            if not supersedes(command, older):
+                continue
+            ended.add(older.id)
+            end(db, older.id, CommandState.SUPERSEDED)
+            if row["state"] == CommandState.ACCEPTED:
+                self._append(db, older.id, type=EventType.SUPERSEDED)
+        return frozenset(ended)
+
+    async def close_superseded(self, command: UUID | None = None) -> None:
+        """Reports the end of a superseded command whose run has ended; of all such after a restart."""
+
+        def work(db: sqlite3.Connection) -> None:
+            rows = db.execute(
+                "SELECT id FROM commands WHERE state = ? AND (? IS NULL OR id = ?)",
+                (CommandState.SUPERSEDED, *[command and str(command)] * 2),
+            ).fetchall()
+            for row in rows:
+                events = read_events(db, UUID(row["id"]), after=0)
+                if all(event.type is not EventType.SUPERSEDED for event in events):
+                    self._append(db, UUID(row["id"]), type=EventType.SUPERSEDED)
+
+        await self._database.run(work)
+
+    async def begin(self, command: UUID) -> bool:
+        """False where the command has ended meanwhile; True again for a run that a crash has cut off."""
+
+        def work(db: sqlite3.Connection) -> bool:
+            return move(db, command, CommandState.RUNNING)
+
+        return await self._database.run(work)
+
+    def note(self, command: UUID, step: str, percent: int, message: str, seconds: float) -> Future[None]:
+        """Records a step; may be called from any thread. Dropped where the command has been superseded or has failed."""
+
+        def work(db: sqlite3.Connection) -> None:
+            if read_state(db, command) in {CommandState.RUNNING, CommandState.DONE}:
+                fields = {"step": step, "percent": percent, "message": message, "seconds": seconds}
+                self._append(db, command, type=EventType.PROGRESS, **fields)
+
+        return self._database.submit(work)
+
+    async def finish_create(self, command: Command, password_hash: str, seconds: float) -> bool:
+        """Opens the seat to its new password, in the same transaction. False where the command was superseded."""
+
+        def work(db: sqlite3.Connection) -> bool:
+            if not end(db, command.id, CommandState.DONE):
+                return False
+            db.execute("UPDATE seats SET password_hash = ? WHERE student = ?", (password_hash, command.student))
+            self._append(db, command.id, type=EventType.DONE, seconds=seconds)
+            return True
+
+        return await self._database.run(work)
+
+    async def finish_cleaning(self, command: Command, completion: int | None, seconds: float) -> bool:
+        """The seat is nobody's from now on. False where the command was superseded."""
+
+        def work(db: sqlite3.Connection) -> bool:
+            if not end(db, command.id, CommandState.DONE):
+                return False
+            leave_seat(db, command)
+            self._append(db, command.id, type=EventType.DONE, seconds=seconds, completion=completion)
+            return True
+
+        return await self._database.run(work)
+
+    async def fail(self, command: UUID, error: str, seconds: float) -> None:
+        def work(db: sqlite3.Connection) -> None:
+            if end(db, command, CommandState.FAILED):
+                self._append(db, command, type=EventType.FAILED, error=error[:20_000], seconds=seconds)
+
+        await self._database.run(work)
+
+    async def remember_completion(self, command: UUID, completion: int | None) -> None:
+        """Kept at once: a run after a crash finds a home that is already empty."""
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute("UPDATE commands SET measured = 1, completion = ? WHERE id = ?", (completion, str(command)))
+
+        await self._database.run(work)
+
+    async def remembered_completion(self, command: UUID) -> tuple[bool, int | None]:
+        """Whether it was measured, and the per cent."""
+
+        def work(db: sqlite3.Connection) -> tuple[bool, int | None]:
+            row = db.execute("SELECT measured, completion FROM commands WHERE id = ?", (str(command),)).fetchone()
+            return bool(row["measured"]), row["completion"]
+
+        return await self._database.run(work)
+
+    async def sealed_password(self, command: UUID) -> str | None:
+        def work(db: sqlite3.Connection) -> str | None:
+            row = db.execute("SELECT sealed_password FROM commands WHERE id = ?", (str(command),)).fetchone()
+            return str(row[0]) if row and row[0] else None
+
+        return await self._database.run(work)
+
+    async def seat(self, student: int) -> SeatRecord:
+        return await self._database.run(lambda db: read_seat(db, student))
+
+    async def password_hash(self, student: int) -> str | None:
+        def work(db: sqlite3.Connection) -> str | None:
+            row = db.execute("SELECT password_hash FROM seats WHERE student = ?", (student,)).fetchone()
+            return str(row[0]) if row and row[0] else None
+
+        return await self._database.run(work)
+
+    async def close_login(self, student: int) -> None:
+        def work(db: sqlite3.Connection) -> None:
+            db.execute("UPDATE seats SET password_hash = NULL WHERE student = ?", (student,))
+
+        await self._database.run(work)
+
+    async def unfinished(self) -> list[Command]:
+        """In order of arrival."""
+
+        def work(db: sqlite3.Connection) -> list[Command]:
+            return [Command.model_validate_json(row["body"]) for row in unfinished_rows(db, None)]
+
+        return await self._database.run(work)
+
+    async def ids(self) -> frozenset[UUID]:
+        def work(db: sqlite3.Connection) -> frozenset[UUID]:
+            return frozenset(UUID(row["id"]) for row in db.execute("SELECT id FROM commands"))
+
+        return await self._database.run(work)
+
+    async def latest(self, limit: int) -> list[CommandRecord]:
+        def work(db: sqlite3.Connection) -> list[CommandRecord]:
+            rows = db.execute("SELECT * FROM commands ORDER BY position DESC LIMIT ?", (limit,))
+            return [read_record(row) for row in rows]
+
+        return await self._database.run(work)
+
+    async def find(self, command: UUID) -> CommandRecord | None:
+        def work(db: sqlite3.Connection) -> CommandRecord | None:
+            row = db.execute("SELECT * FROM commands WHERE id = ?", (str(command),)).fetchone()
+            return read_record(row) if row else None
+
+        return await self._database.run(work)
+
+    async def events(self, command: UUID, after: int = 0) -> list[CommandEvent]:
+        return await self._database.run(lambda db: read_events(db, command, after))
+
+    async def unreported(self) -> list[UUID]:
+        def work(db: sqlite3.Connection) -> list[UUID]:
+            return [UUID(row[0]) for row in db.execute("SELECT DISTINCT command FROM events WHERE NOT reported")]
+
+        return await self._database.run(work)
+
+    async def next_report(self, command: UUID) -> PendingReport | None:
+        def work(db: sqlite3.Connection) -> PendingReport | None:
+            row = db.execute(
+                "SELECT e.body AS event, c.body, c.sealed_password FROM events e JOIN commands c ON c.id = e.command"
+                " WHERE e.command = ? AND NOT e.reported ORDER BY e.number LIMIT 1",
+                (str(command),),
+            ).fetchone()
+            return row and PendingReport(
+                Command.model_validate_json(row["body"]),
+                CommandEvent.model_validate_json(row["event"]),
+                row["sealed_password"],
+            )
+
+        return await self._database.run(work)
+
+    async def mark_reported(self, command: UUID, event: CommandEvent) -> None:
+        """Erases the password with the report that carried it."""
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute("UPDATE events SET reported = 1 WHERE command = ? AND number = ?", (str(command), event.number))
+            if event.type is EventType.DONE:
+                db.execute("UPDATE commands SET sealed_password = NULL WHERE id = ?", (str(command),))
+
+        await self._database.run(work)
+
+    async def probe(self) -> None:
+        """Raises sqlite3.Error where nothing can be written."""
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute("DELETE FROM probe")
+            db.execute("INSERT INTO probe VALUES (?)", (now(),))
+
+        await self._database.run(work)
+
+    def count_by_state(self) -> dict[str, int]:
+        """Blocks for as long as the journal's thread is busy: milliseconds."""
+        work = self._database.submit(
+            lambda db: db.execute("SELECT state, count(*) FROM commands GROUP BY state").fetchall()
+        )
+        return {str(state): int(count) for state, count in work.result()}
+
+    def _append(self, db: sqlite3.Connection, command: UUID, **fields: Any) -> None:
+        (last,) = db.execute("SELECT max(number) FROM events WHERE command = ?", (str(command),)).fetchone()
+        event = CommandEvent(number=(last or 0) + 1, at=datetime.now(UTC), **fields)
+        db.execute(
+            "INSERT INTO events (command, number, body) VALUES (?, ?, ?)",
+            (str(command), event.number, event.model_dump_json(exclude_none=True)),
+        )
+        # the loop is told here and reads after the commit: the journal's thread serves it in this order
+        self._loop.call_soon_threadsafe(self._changed, command)

@@ -1,0 +1,158 @@
+"""The journal's tables, and what is read and written in one statement or two of a transaction."""
+
+import json
+import sqlite3
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from wod_backend_agent.order import SeatRecord
+from wod_common.commands import Command, CommandState, Verb
+from wod_common.events import CommandEvent
+
+SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS commands (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    body TEXT NOT NULL,
+    student INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    received TEXT NOT NULL,
+    ended TEXT,
+    sealed_password TEXT,
+    measured INTEGER NOT NULL DEFAULT 0,
+    completion INTEGER
+);
+CREATE INDEX IF NOT EXISTS commands_by_state ON commands (state, position);
+CREATE TABLE IF NOT EXISTS events (
+    command TEXT NOT NULL REFERENCES commands (id),
+    number INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    reported INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (command, number)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS events_to_report ON events (command, number) WHERE NOT reported;
+CREATE TABLE IF NOT EXISTS seats (
+    student INTEGER PRIMARY KEY,
+    generation INTEGER,
+    sequence INTEGER,
+    holder INTEGER,
+    last_holder INTEGER,
+    password_hash TEXT
+);
+CREATE TABLE IF NOT EXISTS cleaned (
+    student INTEGER NOT NULL,
+    registration INTEGER NOT NULL,
+    PRIMARY KEY (student, registration)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS probe (at TEXT NOT NULL);
+"""
+
+UNFINISHED = (CommandState.ACCEPTED, CommandState.RUNNING)
+
+
+class CommandRecord(BaseModel):
+    """A command as the agent's API shows it."""
+
+    command: Command
+    state: CommandState
+    received: datetime
+    ended: datetime | None
+    completion: int | None
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+def read_seat(db: sqlite3.Connection, student: int) -> SeatRecord:
+    row = db.execute("SELECT * FROM seats WHERE student = ?", (student,)).fetchone()
+    if row is None:
+        return SeatRecord(student)
+    order = None if row["generation"] is None else (row["generation"], row["sequence"])
+    return SeatRecord(student, order, row["holder"], row["last_holder"])
+
+
+def cleaned_before(db: sqlite3.Connection, command: Command) -> bool:
+    key = (command.student, command.registration)
+    return db.execute("SELECT 1 FROM cleaned WHERE student = ? AND registration = ?", key).fetchone() is not None
+
+
+def insert(db: sqlite3.Connection, command: Command, state: CommandState, sealed_password: str | None) -> None:
+    db.execute(
+        "INSERT INTO commands (id, body, student, state, received, sealed_password) VALUES (?, ?, ?, ?, ?, ?)",
+        (str(command.id), command.model_dump_json(), command.student, state, now(), sealed_password),
+    )
+    if state not in UNFINISHED:
+        db.execute("UPDATE commands SET ended = received WHERE id = ?", (str(command.id),))
+
+
+def take_seat(db: sqlite3.Connection, command: Command) -> None:
+    db.execute("INSERT OR IGNORE INTO seats (student) VALUES (?)", (command.student,))
+    if command.order is not None:
+        db.execute("UPDATE seats SET generation = ?, sequence = ? WHERE student = ?", (*command.order, command.student))
+    if command.verb is Verb.CREATE:
+        db.execute(
+            "INSERT OR IGNORE INTO cleaned SELECT student, holder FROM seats WHERE student = ? AND holder <> ?",
+            (command.student, command.registration),
+        )
+        db.execute(
+            "UPDATE seats SET holder = ?, last_holder = ? WHERE student = ?",
+            (command.registration, command.registration, command.student),
+        )
+
+
+def leave_seat(db: sqlite3.Connection, command: Command) -> None:
+    db.execute(
+        "INSERT OR IGNORE INTO cleaned SELECT student, holder FROM seats WHERE student = ? AND holder IS NOT NULL",
+        (command.student,),
+    )
+    db.execute("INSERT OR IGNORE INTO cleaned VALUES (?, ?)", (command.student, command.registration))
+    db.execute("UPDATE seats SET holder = NULL, password_hash = NULL WHERE student = ?", (command.student,))
+
+
+def read_state(db: sqlite3.Connection, command: UUID) -> CommandState:
+    return CommandState(db.execute("SELECT state FROM commands WHERE id = ?", (str(command),)).fetchone()["state"])
+
+
+def move(db: sqlite3.Connection, command: UUID, state: CommandState) -> bool:
+    """Only from an unfinished state: a run that was superseded while it ended changes nothing."""
+    moved = db.execute(
+        "UPDATE commands SET state = ? WHERE id = ? AND state IN (?, ?)", (state, str(command), *UNFINISHED)
+    )
+    return moved.rowcount == 1
+
+
+def end(db: sqlite3.Connection, command: UUID, state: CommandState) -> bool:
+    if not move(db, command, state):
+        return False
+    db.execute("UPDATE commands SET ended = ? WHERE id = ?", (now(), str(command)))
+    if state is not CommandState.DONE:
+        db.execute("UPDATE commands SET sealed_password = NULL WHERE id = ?", (str(command),))
+    return True
+
+
+def unfinished_rows(db: sqlite3.Connection, student: int | None) -> list[sqlite3.Row]:
+    return db.execute(
+        "SELECT * FROM commands WHERE state IN (?, ?) AND (? IS NULL OR student = ?) ORDER BY position",
+        (*UNFINISHED, student, student),
+    ).fetchall()
+
+
+def read_events(db: sqlite3.Connection, command: UUID, after: int) -> list[CommandEvent]:
+    rows = db.execute("SELECT body FROM events WHERE command = ? AND number > ? ORDER BY number", (str(command), after))
+    return [CommandEvent.model_validate_json(row["body"]) for row in rows]
+
+
+def read_record(row: sqlite3.Row) -> CommandRecord:
+    return CommandRecord.model_validate(
+        {
+            "command": json.loads(row["body"]),
+            "state": row["state"],
+            "received": row["received"],
+            "ended": row["ended"],
+            "completion": row["completion"],
+        }
+    )

@@ -1,0 +1,34 @@
+"""The real parts around the agent: Ansible, JupyterHub, the api-db."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+
+import httpx
+
+from wod_backend_agent.app import Outside
+from wod_backend_agent.delivery.ansible import AnsibleDelivery
+from wod_backend_agent.hub_client import JupyterHub
+from wod_backend_agent.reporting import NativeReporter
+from wod_backend_agent.settings import Settings
+
+REPORT_TIMEOUT_SECONDS = 10.0
+#: Threads beside those in which runs of Ansible wait: a cancellation must never wait for a run to end.
+SPARE_THREADS = 16
+
+
+@asynccontextmanager
+async def real_parts(settings: Settings) -> AsyncIterator[Outside]:
+    threads = ThreadPoolExecutor(settings.concurrency + SPARE_THREADS)
+    asyncio.get_running_loop().set_default_executor(threads)
+    delivery = AnsibleDelivery(
+        notebooks=settings.notebooks,
+        homes=settings.homes,
+        runs=settings.state / "runs",
+        variables=settings.variables,
+        private=settings.private,
+    )
+    client = httpx.AsyncClient(base_url=str(settings.api_url), timeout=REPORT_TIMEOUT_SECONDS, trust_env=False)
+    async with client, JupyterHub(url=str(settings.hub_url), token=settings.hub_token) as hub:
+        yield Outside(delivery, hub, NativeReporter(client, settings.api_username, settings.api_password))

@@ -1,0 +1,115 @@
+"""Which command runs when: one at a time per seat, N in all, in order of arrival."""
+
+import asyncio
+from collections.abc import Callable, Collection, Coroutine
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import UUID
+
+import structlog
+
+from wod_backend_agent.feed import Feed
+from wod_backend_agent.journal import Journal
+from wod_backend_agent.processes import end_runs
+from wod_common.commands import Command
+
+log = structlog.get_logger()
+
+
+class Runner(Protocol):
+    async def run(self, command: Command, finished: Callable[[], None]) -> None:
+        """Does the command; calls ``finished`` once its result is in the journal. What follows is its tail,
+        which the seat's next command cuts off."""
+
+
+@dataclass(eq=False)
+class Run:
+    command: Command
+    work: asyncio.Task[None]
+    in_tail: bool = False
+    cancelled: bool = False
+
+
+class Scheduler:
+    """Everything here happens in the event loop; the journal has decided before what is superseded."""
+
+    def __init__(self, journal: Journal, runner: Runner, feed: Feed, concurrency: int) -> None:
+        self._journal = journal
+        self._runner = runner
+        self._feed = feed
+        self._concurrency = concurrency
+        self._waiting: list[Command] = []
+        self._runs: dict[int, Run] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def resume(self) -> None:
+        """To be called before any command is taken: ends what an earlier agent has left and runs its commands again."""
+        await end_runs(await self._journal.ids())
+        await self._journal.close_superseded()
+        self._waiting = await self._journal.unfinished()
+        self._pump()
+
+    def submit(self, command: Command, superseded: Collection[UUID]) -> None:
+        self._waiting = [waiting for waiting in self._waiting if waiting.id not in superseded]
+        self._waiting.append(command)
+        run = self._runs.get(command.student)
+        if run and (run.in_tail or run.command.id in superseded):
+            self._cancel(run)
+        self._pump()
+
+    def occupied_by(self, command: UUID) -> bool:
+        """Whether the command, or its tail, runs."""
+        return any(run.command.id == command for run in self._runs.values())
+
+    async def stop(self) -> None:
+        """Cancels every run; the journal has them run again at the next start."""
+        self._waiting.clear()
+        for run in self._runs.values():
+            self._cancel(run)
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _pump(self) -> None:
+        for command in list(self._waiting):
+            if sum(not run.in_tail for run in self._runs.values()) >= self._concurrency:
+                return
+            if command.student not in self._runs:
+                self._waiting.remove(command)
+                self._start(command)
+
+    def _start(self, command: Command) -> None:
+        def finished() -> None:
+            run.in_tail = True
+            # its successor came while the result was being written
+            if any(waiting.student == command.student for waiting in self._waiting):
+                self._cancel(run)
+            self._pump()
+
+        run = Run(command, asyncio.create_task(self._runner.run(command, finished)))
+        self._runs[command.student] = run
+        self._spawn(self._keep(run))
+
+    async def _keep(self, run: Run) -> None:
+        await asyncio.wait([run.work])
+        if not run.work.cancelled() and (error := run.work.exception()):
+            # it stands as running in the journal, and the next start of the agent runs it again
+            log.error("a run's result could not be kept", command=str(run.command.id), exc_info=error)
+        if run.cancelled:
+            # the run may have started a process while it was being cancelled
+            await end_runs([run.command.id])
+            await self._journal.close_superseded(run.command.id)
+        del self._runs[run.command.student]
+        self._feed.ring(run.command.id)
+        self._pump()
+
+    def _cancel(self, run: Run) -> None:
+        if not run.cancelled:
+            run.cancelled = True
+            run.work.cancel()
+            # a run that waits for its processes does not see the cancellation before they end
+            self._spawn(end_runs([run.command.id]))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,84 @@
+"""What one agent is told by its environment."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from wod_backend_agent.delivery.base import Seat
+
+PREFIX = "WOD_AGENT_"
+
+#: Long enough that a placeholder such as "changeme" is refused.
+Token = Annotated[SecretStr, Field(min_length=16)]
+
+
+class Settings(BaseSettings):
+    """Each is read from ``WOD_AGENT_<NAME>``."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, hide_input_in_errors=True)
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 8030
+    #: the api-db's id of this location
+    location: Annotated[int, Field(ge=1)]
+    #: students 1 to this number are this location's
+    seats: Annotated[int, Field(ge=1, le=999_999)]
+    #: the folder that holds the homes ``student<N>``
+    homes: Path
+    #: student N runs under uid ``uid_base + N``; without it all seats share the agent's account
+    uid_base: Annotated[int, Field(ge=1000)] | None = None
+    #: the journal and the private folders of runs
+    state: Path
+    #: content folders, colon separated, earlier ones first
+    notebooks: Annotated[list[Path], NoDecode]
+    #: the confidential overlay
+    private: Path | None = None
+    api_url: HttpUrl
+    api_username: Annotated[str, Field(min_length=1)]
+    api_password: Annotated[SecretStr, Field(min_length=1)]
+    hub_url: HttpUrl
+    #: what the agent presents to the hub
+    hub_token: Token
+    #: what the hub presents to the agent
+    hub_login_token: Token
+    #: what the gate presents to the agent
+    token: Token
+    #: seals passwords in the journal
+    secret: Token
+    #: commands at a time; each is a run of Ansible, which fills a core
+    concurrency: Annotated[int, Field(ge=1)] = os.cpu_count() or 1
+    #: more variables for the templates, as a JSON object
+    variables: dict[str, str] = {}
+
+    @field_validator("notebooks", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return [part for part in value.split(":") if part] if isinstance(value, str) else value
+
+    @field_validator("private", "uid_base", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: Any) -> Any:
+        return None if value == "" else value
+
+    def seat(self, number: int) -> Seat:
+        uid = None if self.uid_base is None else self.uid_base + number
+        return Seat(number, self.homes / f"student{number}", uid)
+
+
+class Misconfigured(Exception):
+    """The message names every setting that is missing or wrong, and shows no value."""
+
+
+def take_settings() -> Settings:
+    """Reads the settings and removes them from the environment, so that no child inherits a secret. Raises Misconfigured."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        wrong = [f"  {PREFIX}{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors()]
+        raise Misconfigured("the agent cannot start, these settings need a value:\n" + "\n".join(wrong)) from None
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        del os.environ[name]
+    return settings

@@ -10,6 +10,7 @@ from wod_backend_agent.delivery.base import RUN_MARKER
 
 #: Seconds after which a process that outlives SIGKILL is given up.
 LIMIT = 10.0
+_PAUSE = 0.02
 
 
 def end_processes_with(runs: Collection[str]) -> None:
@@ -24,7 +25,8 @@ def end_processes_with(runs: Collection[str]) -> None:
         for process in alive:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs(alive, timeout=0.2)
+        # Not psutil's wait: it would reap a child that ansible-runner waits for.
+        time.sleep(_PAUSE)
 
 
 def _marked(runs: Collection[str]) -> Iterator[psutil.Process]:

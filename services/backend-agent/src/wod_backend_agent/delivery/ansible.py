@@ -1,0 +1,129 @@
+"""Delivers through Ansible: one run of one playbook for each thing asked."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from wod_backend_agent.content import find_workshop, is_notebook, mode, workshop_files, workshop_of
+from wod_backend_agent.delivery.base import DeliveryFailed, Deployment, Progress, Seat
+from wod_backend_agent.delivery.runs import PlaybookRun, Verbatim
+
+SKELETON = Path(__file__).parent.parent / "skeleton"
+
+
+class AnsibleDelivery:
+    """``homes`` holds the seats' homes and nothing else is ever touched; ``runs`` is the agent's own, mode 0700.
+
+    ``private`` is the confidential overlay: its ``notebooks/`` come after the public ones, its ``skeleton/`` and its
+    ``ansible/`` variables win over them.
+    """
+
+    def __init__(
+        self, *, notebooks: Sequence[Path], homes: Path, runs: Path, variables: Mapping[str, str], private: Path | None
+    ) -> None:
+        self._public = [path.resolve() for path in notebooks]
+        self._private = private.resolve() if private else None
+        self._notebooks = [*self._public, *([self._private / "notebooks"] if self._private else [])]
+        self._homes = homes.resolve()
+        self._runs = runs.resolve()
+        self._variables = dict(variables)
+
+    def knows(self, workshop: str) -> bool:
+        return find_workshop(self._notebooks, workshop) is not None
+
+    async def create(self, deployment: Deployment, progress: Callable[[Progress], None]) -> None:
+        content = find_workshop(self._notebooks, deployment.workshop)
+        if content is None:
+            raise DeliveryFailed(f"there is no content for {deployment.workshop} in {self._named(self._notebooks)}")
+        loop = asyncio.get_running_loop()
+        notebooks = sum(is_notebook(name) for name, _ in workshop_files(content))
+
+        def report(event: str) -> None:
+            if step := _step(event, notebooks):
+                loop.call_soon_threadsafe(progress, step)
+
+        password = deployment.password.get_secret_value()
+        try:
+            await self._execute(
+                deployment.run,
+                deployment.seat,
+                "create.yml",
+                variables=self._values(deployment) | {"PASSSTU": Verbatim(password)},
+                request={"content": str(content), "workshop": deployment.workshop, "skeletons": self._skeletons()},
+                files=list(self._variable_files(deployment.workshop)),
+                on_event=report,
+            )
+        except DeliveryFailed as failed:
+            raise DeliveryFailed(str(failed).replace(password, "(password)") if password else str(failed)) from None
+
+    async def measure(self, run: UUID, seat: Seat, workshop: str) -> int | None:
+        result = await self._execute(run, seat, "measure.yml", request={"workshop": workshop})
+        completion = result.get("completion")
+        return int(completion) if completion is not None else None
+
+    async def clean(self, run: UUID, seat: Seat) -> None:
+        await self._execute(run, seat, "clean.yml")
+
+    async def _execute(
+        self,
+        run: UUID,
+        seat: Seat,
+        playbook: str,
+        *,
+        variables: Mapping[str, Any] | None = None,
+        request: Mapping[str, Any] | None = None,
+        files: Sequence[Path] = (),
+        on_event: Callable[[str], None] = lambda _event: None,
+    ) -> dict[str, Any]:
+        folder = self._runs / str(run)
+        playing = PlaybookRun(str(run), folder, playbook, on_event)
+        asked = {**self._seat(run, seat), "archive": str(folder / "home.tar"), "report": str(folder / "report.json")}
+        try:
+            await asyncio.to_thread(playing.prepare)
+            return await playing.execute({**(variables or {}), "wod_seat": {**asked, **(request or {})}}, files)
+        finally:
+            await asyncio.to_thread(playing.remove)
+
+    def _seat(self, run: UUID, seat: Seat) -> dict[str, Any]:
+        home = seat.home.parent.resolve() / seat.home.name
+        return {
+            "run": str(run),
+            "username": seat.username,
+            "homes": str(self._homes),
+            "home": str(home),
+            "uid": seat.uid,
+        }
+
+    def _values(self, deployment: Deployment) -> dict[str, Any]:
+        return {
+            **{name: Verbatim(value) for name, value in self._variables.items()},
+            "STDID": deployment.seat.number,
+            "MODEWS": mode(deployment.workshop),
+        }
+
+    def _skeletons(self) -> list[str]:
+        private = [self._private / "skeleton"] if self._private else []
+        return [str(path) for path in (SKELETON, *private) if path.is_dir()]
+
+    def _variable_files(self, workshop: str) -> Iterator[Path]:
+        """Those that are there, a later one winning; the defaults in playbooks/group_vars Ansible reads itself."""
+        name = f"variables_{workshop_of(workshop)}.yml"
+        overlay = [self._private / "ansible"] if self._private else []
+        candidates = [folder / "group_vars" / "all.yml" for folder in overlay]
+        candidates += [folder / "ansible" / name for folder in self._public]
+        candidates += [folder / name for folder in overlay]
+        return (path for path in candidates if path.is_file())
+
+    @staticmethod
+    def _named(folders: Sequence[Path]) -> str:
+        return ", ".join(str(folder) for folder in folders)
+
+
+def _step(event: str, notebooks: int) -> Progress | None:
+    if event == "playbook_on_play_start":
+        return Progress("account", 20, "Preparing your account")
+    if event == "playbook_on_task_start":
+        return Progress("deliver", 40, f"Preparing {notebooks} notebooks for you")
+    return None

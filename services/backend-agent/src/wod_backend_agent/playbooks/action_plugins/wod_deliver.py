@@ -1,0 +1,73 @@
+"""Ansible action: renders a workshop here and has it made into a home on the target, in one task."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+from wod_backend_agent.content import UnsafeContent
+from wod_backend_agent.rendering import CannotRender, render_workshop
+from wod_backend_agent.seat_archive import pack
+
+
+class ActionModule(ActionBase):
+    """What is wrong goes into the request's report file: the task's own result is kept out of every log."""
+
+    _VALID_ARGS = frozenset()
+    _supports_check_mode = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        variables = _Variables(self._templar, task_vars or {})
+        request = variables["wod_seat"]
+        archive = Path(request["archive"])
+        try:
+            files = render_workshop(Path(request["content"]), variables)
+            pack(archive, request["workshop"], files, [Path(path) for path in request["skeletons"]])
+        except (CannotRender, UnsafeContent, OSError) as error:
+            return result | self._failed(request, str(error))
+        arguments = {name: request[name] for name in ("homes", "home", "uid", "run")}
+        made: dict[str, Any] = self._execute_module(
+            "wod_seat", arguments | {"archive": self._on_target(archive)}, task_vars=task_vars
+        )
+        if made.get("failed"):
+            return result | self._failed(request, str(made.get("msg")))
+        return result | made
+
+    def _on_target(self, archive: Path) -> str:
+        """Where the target finds the archive; this machine has it already."""
+        if self._connection.transport == "local":
+            return str(archive)
+        shell = self._connection._shell
+        self._make_tmp_path()
+        arrived = self._transfer_file(str(archive), shell.join_path(shell.tmpdir, archive.name))  # type: ignore[no-untyped-call]
+        return str(arrived)
+
+    @staticmethod
+    def _failed(request: Mapping[str, Any], message: str) -> dict[str, Any]:
+        report = Path(request["report"])
+        report.touch(0o600)
+        report.write_text(json.dumps({"msg": message}), encoding="utf-8")
+        return {"failed": True, "msg": "see the run's report"}
+
+
+class _Variables(Mapping[str, Any]):
+    """Ansible's variables, each resolved when it is asked for."""
+
+    def __init__(self, templar: Any, values: Mapping[str, Any]) -> None:
+        self._templar = templar
+        self._values = values
+
+    def __getitem__(self, name: str) -> Any:
+        if name == "hostvars":
+            return MappingProxyType({self._values["inventory_hostname"]: self})
+        return self._templar.template(self._values[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)

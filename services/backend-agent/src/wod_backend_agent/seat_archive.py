@@ -1,0 +1,58 @@
+"""Packs what a fresh home holds: skeletons, the rendered workshop, and the place where JupyterLab begins."""
+
+import io
+import json
+import tarfile
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+
+from wod_backend_agent.content import workshop_files
+from wod_backend_agent.rendering import RenderedFile
+
+#: JupyterLab's name for the workspace ``default``, the one it opens: the name and four digits of its SHA-256.
+WORKSPACE = ".jupyter/lab/workspaces/default-37a8.jupyterlab-workspace"
+FIRST_NOTEBOOK = "0-ReadMeFirst.ipynb"
+
+
+def pack(archive: Path, workshop: str, files: Iterable[RenderedFile], skeletons: Iterable[Path]) -> None:
+    """Writes the archive, for its owner's eyes only: it holds the student's password. A later skeleton wins."""
+    content = {
+        name: RenderedFile(name, path.read_bytes(), False) for top in skeletons for name, path in workshop_files(top)
+    }
+    content |= {f"{workshop}/{file.path}": file for file in files}
+    if workspace := _workspace(workshop, content):
+        content[WORKSPACE] = RenderedFile(WORKSPACE, workspace, False)
+    archive.touch(0o600)
+    with tarfile.open(archive, "w", format=tarfile.PAX_FORMAT) as tar:
+        _add_all(tar, workshop, content)
+
+
+def _add_all(tar: tarfile.TarFile, workshop: str, content: Mapping[str, RenderedFile]) -> None:
+    now = time.time()
+    names = {str(parent) for name in content for parent in PurePosixPath(name).parents} | {workshop}
+    for name in sorted(names - {"."}):
+        folder = tarfile.TarInfo(name)
+        folder.type, folder.mode, folder.mtime = tarfile.DIRTYPE, 0o755, now
+        tar.addfile(folder)
+    for name, file in sorted(content.items()):
+        entry = tarfile.TarInfo(name)
+        entry.mode, entry.mtime, entry.size = 0o755 if file.executable else 0o644, now, len(file.content)
+        tar.addfile(entry, io.BytesIO(file.content))
+
+
+def _workspace(workshop: str, names: Iterable[str]) -> bytes | None:
+    """A JupyterLab workspace with the first notebook open; None for a workshop without notebooks."""
+    notebooks = sorted(name for name in names if name.startswith(f"{workshop}/") and name.endswith(".ipynb"))
+    if not notebooks:
+        return None
+    first = f"{workshop}/{FIRST_NOTEBOOK}"
+    path = first if first in notebooks else notebooks[0]
+    widget = f"notebook:{path}"
+    layout = {"main": {"dock": {"type": "tab-area", "currentIndex": 0, "widgets": [widget]}, "current": widget}}
+    data = {
+        "layout-restorer:data": layout,
+        "file-browser-filebrowser:cwd": {"path": workshop},
+        widget: {"data": {"path": path, "factory": "Notebook"}},
+    }
+    return json.dumps({"data": data, "metadata": {"id": "default"}}).encode()

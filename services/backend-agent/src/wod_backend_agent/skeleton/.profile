@@ -1,0 +1,2 @@
+# Read by login shells.
+[ -n "$BASH_VERSION" ] && [ -r "$HOME/.bashrc" ] && . "$HOME/.bashrc"

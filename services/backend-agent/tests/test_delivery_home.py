@@ -1,0 +1,100 @@
+"""Homes full of what a student may put there."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from wod_backend_agent import completion as completion_module
+from wod_backend_agent.completion import completion
+from wod_backend_agent.home import UnsafeHome, replace_home
+
+
+@pytest.fixture
+def homes(tmp_path: Path) -> Path:
+    (tmp_path / "homes" / "student1").mkdir(parents=True)
+    return tmp_path / "homes"
+
+
+def empty(homes: Path) -> None:
+    replace_home(homes, homes / "student1", None, run="run", uid=None)
+    assert list(homes.rglob("*")) == [homes / "student1"]
+
+
+def test_a_tree_deeper_than_any_path_is_removed(homes: Path) -> None:
+    handle = os.open(homes / "student1", os.O_RDONLY)
+    for _ in range(3000):
+        os.mkdir("d", dir_fd=handle)
+        below = os.open("d", os.O_RDONLY, dir_fd=handle)
+        os.close(handle)
+        handle = below
+    os.close(handle)
+    empty(homes)
+
+
+def test_links_devices_and_closed_folders_are_removed_and_never_followed(homes: Path, tmp_path: Path) -> None:
+    home, victim = homes / "student1", tmp_path / "victim"
+    victim.mkdir(0o755)
+    (victim / "precious").write_text("x")
+    (home / "closed" / "inside").mkdir(parents=True)
+    (home / "closed" / "inside").chmod(0)
+    (home / "closed").chmod(0)
+    (home / "link").symlink_to(victim)
+    (home / "loop").symlink_to("loop")
+    os.mkfifo(home / "fifo")
+    (home / "-rf $(x)\n'\"").write_text("x")
+    (homes / "student1" / os.fsdecode(b"\xff\xfe")).write_text("x")
+    empty(homes)
+    assert (victim / "precious").read_text() == "x"
+    assert victim.stat().st_mode & 0o777 == 0o755
+
+
+def test_a_home_of_100000_files_is_removed(homes: Path) -> None:
+    for number in range(100):
+        folder = homes / "student1" / str(number)
+        folder.mkdir()
+        for file in range(1000):
+            os.close(os.open(folder / str(file), os.O_CREAT | os.O_WRONLY))
+    empty(homes)
+
+
+def test_what_is_not_directly_in_the_folder_of_homes_is_refused(homes: Path) -> None:
+    for home in (homes, homes / "student1" / "deeper", Path("student1"), homes / ".student2"):
+        with pytest.raises(UnsafeHome):
+            replace_home(homes, home, None, run="run", uid=None)
+
+
+def cells(*counts: int | None) -> str:
+    return json.dumps({"cells": [{"cell_type": "code", "source": "x", "execution_count": count} for count in counts]})
+
+
+def test_completion_is_a_whole_per_cent(homes: Path) -> None:
+    folder = homes / "student1" / "WKSHP-A"
+    folder.mkdir()
+    assert completion(homes / "student1", "WKSHP-A") is None
+    (folder / "1.ipynb").write_text(cells(1, None, 7))
+    assert completion(homes / "student1", "WKSHP-A") == 66
+
+
+def test_completion_passes_over_hostile_notebooks(homes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(completion_module, "LARGEST_NOTEBOOK", 10_000)
+    folder = homes / "student1" / "WKSHP-A"
+    (folder / ".ipynb_checkpoints").mkdir(parents=True)
+    (tmp_path / "outside.ipynb").write_text(cells(1, 1))
+    (folder / "link.ipynb").symlink_to(tmp_path / "outside.ipynb")
+    (folder / ".ipynb_checkpoints" / "a.ipynb").write_text(cells(1, 1))
+    (folder / "huge.ipynb").write_text(cells(*[1] * 1000))
+    (folder / "deep.ipynb").write_text("[" * 9000)
+    for number, text in enumerate(("{", "[]", "1", '{"cells": 3}', '{"cells": [3]}', "\x00")):
+        (folder / f"broken{number}.ipynb").write_text(text)
+    (folder / "folder.ipynb").mkdir()
+    os.mkfifo(folder / "fifo.ipynb")
+    (folder / "good.ipynb").write_text(cells(1, None))
+    assert completion(homes / "student1", "WKSHP-A") == 50
+
+
+def test_completion_does_not_follow_a_workshop_that_is_a_link(homes: Path, tmp_path: Path) -> None:
+    (tmp_path / "1.ipynb").write_text(cells(1))
+    (homes / "student1" / "WKSHP-A").symlink_to(tmp_path)
+    assert completion(homes / "student1", "WKSHP-A") is None

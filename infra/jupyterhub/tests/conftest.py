@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from wod_backend_agent.hub_client import JupyterHub
 
+from wod_backend_agent.hub_client import JupyterHub
 from wod_jupyterhub.testing import HubTrial, Seat
 
 UID_BASE = 61_000

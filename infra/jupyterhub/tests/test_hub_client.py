@@ -3,9 +3,9 @@ import asyncio
 import httpx
 import pytest
 from pydantic import SecretStr
+
 from wod_backend_agent.hub import Hub, HubUnavailable
 from wod_backend_agent.hub_client import JupyterHub
-
 from wod_jupyterhub.testing import HubTrial, Seat, free_port
 
 

@@ -4,9 +4,9 @@ import httpx
 import pytest
 import websockets
 from pydantic import SecretStr
+
 from wod_backend_agent.hub import HubUnavailable
 from wod_backend_agent.hub_client import JupyterHub
-
 from wod_jupyterhub.testing import Browser, HubTrial, Seat, run_cell
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from wod_backend_agent.hub_client import JupyterHub
 
+from wod_backend_agent.hub_client import JupyterHub
 from wod_jupyterhub.testing import HubTrial, run_cell
 
 

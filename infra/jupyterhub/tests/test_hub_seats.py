@@ -2,9 +2,9 @@ import os
 
 import httpx
 import pytest
+
 from wod_backend_agent.hub import HubUnavailable
 from wod_backend_agent.hub_client import JupyterHub
-
 from wod_jupyterhub.testing import HubTrial, Seat, run_cell
 
 NOT_FOR_STUDENTS = [

@@ -1,6 +1,6 @@
 import httpx
-from wod_backend_agent.hub_client import JupyterHub
 
+from wod_backend_agent.hub_client import JupyterHub
 from wod_jupyterhub.testing import Browser, HubTrial, Seat
 
 

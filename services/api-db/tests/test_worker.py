@@ -154,9 +154,10 @@ async def test_the_queue_runs_what_the_transaction_enqueued(
     await reachable.register()
     engine = make_engine(settings, pool_size=4)
     changes = settings.model_copy(update={"relay_port": smtp.port})
-    async with asyncpg.create_pool(settings.plain_database_url, min_size=1, max_size=3) as pool:
-        queue = make_queue(pool, make_sessions(engine), changes)
-        await queue.run(mode=QueueExecutionMode.drain)
+    connection = await asyncpg.connect(settings.plain_database_url)
+    queue = make_queue(connection, make_sessions(engine), changes)
+    await queue.run(mode=QueueExecutionMode.drain)
+    await connection.close()
     await engine.dispose()
     assert sorted(mail["Subject"].split()[0] for mail in smtp.server.messages)[0] == "CREATE"
     assert len(smtp.server.messages) == 2

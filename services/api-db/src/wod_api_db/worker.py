@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -9,7 +10,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import structlog
 from pgqueuer import PgQueuer
-from pgqueuer.adapters.drivers.asyncpg import AsyncpgPoolDriver
+from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.models import Job
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
@@ -42,7 +43,7 @@ def _entrypoint(act: Callable[[UUID], Awaitable[None]]) -> Callable[[Job], Await
 
 
 def make_queue(
-    pool: "asyncpg.Pool[asyncpg.Record]", sessions: async_sessionmaker[AsyncSession], settings: Settings
+    connection: "asyncpg.Connection[asyncpg.Record]", sessions: async_sessionmaker[AsyncSession], settings: Settings
 ) -> PgQueuer:
     relay = SmtpRelay(
         host=settings.relay_host,
@@ -51,7 +52,7 @@ def make_queue(
         password=settings.relay_password,
         tls=settings.relay_tls,
     )
-    queue = PgQueuer(AsyncpgPoolDriver(pool))
+    queue = PgQueuer(AsyncpgDriver(connection))
     queue.entrypoint(SEND_MAIL)(_entrypoint(MailSender(sessions, settings, relay).send))
     queue.entrypoint(SEND_COMMAND)(_entrypoint(CommandSender(sessions, settings).send))
     return queue
@@ -67,28 +68,36 @@ async def _sweep_for_ever(sessions: async_sessionmaker[AsyncSession]) -> None:
         await asyncio.sleep(SWEEP_SECONDS)
 
 
-async def run(settings: Settings) -> None:
-    """Until cancelled, or until the queue or the database is lost: then the process ends and is started anew."""
+async def run(settings: Settings) -> bool:
+    """Until told to stop (True), or until the database's connection is lost (False): start the process anew then.
+
+    PgQueuer's own check of the listener fails at every start, for it asks before it listens; so it is not used.
+    """
     engine = make_engine(settings, pool_size=CONCURRENCY)
     sessions = make_sessions(engine)
-    async with asyncpg.create_pool(settings.plain_database_url, min_size=2, max_size=6) as pool:
-        queue = make_queue(pool, sessions, settings)
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, queue.shutdown.set)
-        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, queue.shutdown.set)
-        sweeping = asyncio.create_task(_sweep_for_ever(sessions))
-        try:
-            await queue.run(
-                dequeue_timeout=timedelta(seconds=5),
-                max_concurrent_tasks=CONCURRENCY * 2,
-                heartbeat_timeout=HEARTBEAT_LIMIT,
-                shutdown_on_listener_failure=True,
-            )
-        finally:
-            sweeping.cancel()
-            await asyncio.gather(sweeping, return_exceptions=True)
-    await engine.dispose()
+    connection = await asyncpg.connect(settings.plain_database_url)
+    queue = make_queue(connection, sessions, settings)
+    connection.add_termination_listener(lambda _: queue.shutdown.set())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, queue.shutdown.set)
+    sweeping = asyncio.create_task(_sweep_for_ever(sessions))
+    try:
+        await queue.run(
+            dequeue_timeout=timedelta(seconds=5),
+            max_concurrent_tasks=CONCURRENCY * 2,
+            heartbeat_timeout=HEARTBEAT_LIMIT,
+        )
+    finally:
+        sweeping.cancel()
+        await asyncio.gather(sweeping, return_exceptions=True)
+        await engine.dispose()
+    lost = connection.is_closed()
+    await connection.close()
+    return not lost
 
 
 if __name__ == "__main__":
     configure_logging("worker")
-    asyncio.run(run(Settings()))
+    if not asyncio.run(run(Settings())):
+        log.error("the connection to the database is lost; the worker ends to be started anew")
+        sys.exit(1)

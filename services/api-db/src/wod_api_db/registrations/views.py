@@ -1,5 +1,7 @@
 """A registration as its holder sees it: on the wire and in his mails."""
 
+from datetime import datetime
+
 from wod_api_db.mail.rendering import Brand, MailContext
 from wod_api_db.registrations.links import personal_token
 from wod_api_db.registrations.models import Registration
@@ -69,10 +71,17 @@ def mail_context(registration: Registration, settings: Settings, template: str) 
         lab_url=lab_url(registration),
         session_url=f"{portal}/sessions/{token_of(registration, settings)}",
         catalogue_url=portal,
-        ends_at=registration.ends_at,
+        ends_at=_promised_end(registration, template),
         duration=registration.duration,
         completion=registration.completion,
     )
+
+
+def _promised_end(registration: Registration, template: str) -> datetime | None:
+    """The clock starts when this very mail is taken: what it names is the earliest end, the same at every try."""
+    if template == "credentials" and registration.ready_at is not None:
+        return registration.ready_at + registration.duration
+    return registration.ends_at
 
 
 def operator_row(registration: Registration) -> RegistrationRow:

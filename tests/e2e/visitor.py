@@ -1,0 +1,127 @@
+"""What a visitor does, and what can be seen of it from outside."""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+from playwright.async_api import Page, expect
+
+from wod_demo.stack import Stack
+
+BRIEF = "WKSHP-Brief"
+PATIENCE = 60.0  # seconds; a busy machine with two cores needs a quarter of it
+T = TypeVar("T")
+
+
+async def until(look: Callable[[], Awaitable[T | None] | T | None], what: str, patience: float = PATIENCE) -> T:
+    """The first answer that is neither None nor False; fails, saying ``what`` did not come."""
+    deadline = time.monotonic() + patience
+    while True:
+        found = look()
+        if isinstance(found, Awaitable):
+            found = await found
+        if found is not None and found is not False:
+            return found
+        assert time.monotonic() < deadline, f"{what} did not come within {patience:.0f} s"
+        await asyncio.sleep(0.05)  # poll
+
+
+class Platform:
+    """A running stack and its operator's view."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.http = httpx.AsyncClient(timeout=30, trust_env=False)
+
+    async def close(self) -> None:
+        await self.http.aclose()
+
+    @property
+    def urls(self) -> dict[str, str]:
+        return self.stack.urls
+
+    def home(self, username: str) -> Path:
+        return self.stack.state.homes / username
+
+    async def register(self, workshop: str, email: str) -> str:
+        """The personal token; by the API, where the form is not what is tested."""
+        form = {"workshop": workshop, "name": "Ada Martin", "email": email, "terms_version": "1"}
+        answer = await self.http.post(f"{self.urls['api']}/api/v1/registrations", json=form)
+        assert answer.status_code == httpx.codes.CREATED, answer.text
+        return str(answer.json()["token"])
+
+    async def registration(self, token: str) -> dict[str, Any]:
+        answer = await self.http.get(f"{self.urls['api']}/api/v1/registrations/{token}")
+        view: dict[str, Any] = answer.json()
+        return view
+
+    async def end(self, token: str) -> None:
+        await self.http.post(f"{self.urls['api']}/api/v1/registrations/{token}/end")
+
+    async def in_state(self, token: str, *states: str) -> dict[str, Any]:
+        async def look() -> dict[str, Any] | None:
+            view = await self.registration(token)
+            return view if view["state"] in states else None
+
+        return await until(look, f"state {states}")
+
+    async def cleaned(self, token: str) -> dict[str, Any]:
+        async def look() -> dict[str, Any] | None:
+            view = await self.registration(token)
+            return view if view["cleaned"] else None
+
+        return await until(look, "the clean seat")
+
+    async def operator(self, path: str) -> list[dict[str, Any]]:
+        account = {"username": "admin", "password": self.stack.state.secrets().admin_password}
+        login = await self.http.post(f"{self.urls['api']}/api/v1/login", json=account)
+        headers = {"Authorization": f"Bearer {login.json()['access_token']}"}
+        answer = await self.http.get(f"{self.urls['api']}/api/v1/{path}", headers=headers)
+        items: list[dict[str, Any]] = answer.json()["items"]
+        return items
+
+    async def seat_state(self, username: str) -> str:
+        return next(str(row["state"]) for row in await self.operator("students") if row["username"] == username)
+
+    async def mail(self, recipient: str, subject: str) -> EmailMessage:
+        """The mail to ``recipient`` whose subject has the word."""
+
+        def look() -> EmailMessage | None:
+            for message in self.stack.mails():
+                if recipient in message["To"] and subject.lower() in message["Subject"].lower():
+                    return message
+            return None
+
+        return await until(look, f"a mail with {subject!r} to {recipient}")
+
+    async def credentials(self, recipient: str) -> tuple[str, str]:
+        """User name and password out of the mail's text, as a person reads them."""
+        text = text_of(await self.mail(recipient, "ready"))
+        user = re.search(r"^User name:\s+(\S+)$", text, re.M)
+        password = re.search(r"^Password:\s+(\S+)$", text, re.M)
+        assert user, text
+        assert password, text
+        return user[1], password[1]
+
+
+def text_of(message: EmailMessage) -> str:
+    body = message.get_body(("plain",))
+    assert body is not None
+    return str(body.get_content())
+
+
+async def register_in_browser(page: Page, portal: str, workshop: str, email: str) -> str:
+    """Fills in the form as a visitor does; the personal page's token."""
+    await page.goto(f"{portal}/")
+    await page.locator(f"a[href*='{workshop}']").first.click()
+    await page.get_by_label("Your name").fill("Ada Martin")
+    await page.get_by_label("E-mail address").fill(email)
+    await page.get_by_role("checkbox").check()
+    await page.get_by_role("button", name="Get my lab").click()
+    await expect(page).to_have_url(re.compile("/sessions/"))
+    return page.url.rsplit("/", 1)[1]

@@ -14,7 +14,7 @@ class LoginRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     username: Annotated[str, Field(max_length=100)]
-    password: Annotated[SecretStr, Field(max_length=200)]
+    password: Annotated[SecretStr, Field(max_length=4096)]
 
 
 class LoginAnswer(BaseModel):

@@ -22,10 +22,12 @@ SPARE_THREADS = 16
 async def real_parts(settings: Settings) -> AsyncIterator[Outside]:
     threads = ThreadPoolExecutor(settings.concurrency + SPARE_THREADS)
     asyncio.get_running_loop().set_default_executor(threads)
+    runs = settings.state / "runs"
+    runs.mkdir(mode=0o700, exist_ok=True)
     delivery = AnsibleDelivery(
         notebooks=settings.notebooks,
         homes=settings.homes,
-        runs=settings.state / "runs",
+        runs=runs,
         variables=settings.variables,
         private=settings.private,
     )

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator
+from pydantic import Field, HttpUrl, Json, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from wod_backend_agent.delivery.base import Seat
@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     #: commands at a time; each is a run of Ansible, which fills a core
     concurrency: Annotated[int, Field(ge=1)] = os.cpu_count() or 1
     #: more variables for the templates, as a JSON object
-    variables: dict[str, str] = {}
+    variables: Annotated[Json[dict[str, str]], NoDecode, Field(validate_default=False)] = {}
 
     @field_validator("notebooks", mode="before")
     @classmethod

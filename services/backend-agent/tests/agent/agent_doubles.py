@@ -95,6 +95,8 @@ class GatedDelivery:
     completion: int | None = 75
     running: int = 0
     most_running: int = 0
+    busy: set[int] = field(default_factory=set)
+    turns: int = 0
     let_go: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def create(self, deployment: Deployment, progress: Callable[[Progress], None]) -> None:
@@ -118,9 +120,13 @@ class GatedDelivery:
         return workshop in {"WKSHP-API101", "CHLG-API101"}
 
     async def _wait(self, number: int) -> None:
+        assert number not in self.busy, "two runs in one seat"
+        self.busy.add(number)
         self.running += 1
         self.most_running = max(self.running, self.most_running)
         try:
+            for _ in range(self.turns):
+                await asyncio.sleep(0)
             if number in self.held:
                 await self.let_go.wait()
         except asyncio.CancelledError:
@@ -128,6 +134,7 @@ class GatedDelivery:
             raise
         finally:
             self.running -= 1
+            self.busy.remove(number)
 
 
 @dataclass

@@ -43,8 +43,10 @@ def test_settings_are_read_once_and_leave_no_secret_to_children(environment: pyt
 def test_a_refusal_to_start_names_every_setting_and_shows_no_value(environment: pytest.MonkeyPatch) -> None:
     environment.delenv("WOD_AGENT_TOKEN")
     environment.setenv("WOD_AGENT_SECRET", "hunter2")
+    environment.setenv("WOD_AGENT_VARIABLES", "{no JSON")
     with pytest.raises(Misconfigured) as refusal:
         take_settings()
+    assert "WOD_AGENT_VARIABLES" in str(refusal.value)
     assert "WOD_AGENT_TOKEN" in str(refusal.value)
     assert "WOD_AGENT_SECRET" in str(refusal.value)
     assert "hunter2" not in str(refusal.value)

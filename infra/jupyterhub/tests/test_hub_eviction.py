@@ -1,8 +1,12 @@
+# JupyterHub is not annotated
+# mypy: disallow-untyped-calls=False
+
 import asyncio
 
 import httpx
 import pytest
 import websockets
+from jupyterhub.orm import User, new_session_factory
 from pydantic import SecretStr
 
 from wod_backend_agent.hub import HubUnavailable
@@ -64,6 +68,23 @@ async def test_eviction_ends_a_server_that_is_starting(seat: Seat, client: Jupyt
         await start
     server = await seat.server()
     assert (server["ready"], server["pending"]) == (False, None)
+
+
+def _mint_token(seat: Seat) -> str:
+    """As an operator does at the database; a student cannot."""
+    session = new_session_factory(f"sqlite:///{seat.hub.state / 'jupyterhub.sqlite'}")()
+    token: str = User.find(session, seat.name).new_api_token()
+    session.close()
+    session.get_bind().dispose()
+    return token
+
+
+async def test_token_minted_before_is_dead(seat: Seat, client: JupyterHub) -> None:
+    bearer = {"Authorization": f"token {_mint_token(seat)}"}
+    async with httpx.AsyncClient(base_url=f"{seat.hub.url}/hub/api", headers=bearer) as http:
+        assert (await http.get("/user")).status_code == 200
+        await client.evict(seat.name)
+        assert (await http.get("/user")).status_code == 403
 
 
 async def test_evicted_student_comes_back_with_the_new_password_only(

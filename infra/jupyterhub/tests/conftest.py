@@ -58,6 +58,7 @@ async def client(hub: HubTrial) -> AsyncIterator[JupyterHub]:
 async def seat(hub: HubTrial, client: JupyterHub) -> AsyncIterator[Seat]:
     made = hub.make_seat(next(_numbers))
     yield made
+    await made.close_browsers()
     await client.stop_server(made.name)
 
 
@@ -65,4 +66,5 @@ async def seat(hub: HubTrial, client: JupyterHub) -> AsyncIterator[Seat]:
 async def neighbour(hub: HubTrial, client: JupyterHub) -> AsyncIterator[Seat]:
     made = hub.make_seat(next(_numbers))
     yield made
+    await made.close_browsers()
     await client.stop_server(made.name)

@@ -28,13 +28,10 @@ async def test_two_starts_at_once_both_return_when_the_server_answers(seat: Seat
 
 async def test_stop_waits_for_a_start_that_is_under_way(seat: Seat, client: JupyterHub) -> None:
     start = asyncio.create_task(client.start_server(seat.name))
-    headers = {"Authorization": f"token {seat.hub.service_token}"}
-    async with httpx.AsyncClient(base_url=f"{seat.hub.url}/hub/api", headers=headers) as http:
-        while (await http.get(f"/users/{seat.name}/server")).json().get("pending") != "spawn":
-            await asyncio.sleep(0)
-        await client.stop_server(seat.name)
-        await asyncio.gather(start, return_exceptions=True)
-        server = (await http.get(f"/users/{seat.name}/server")).json()
+    await seat.until_starting()
+    await client.stop_server(seat.name)
+    await asyncio.gather(start, return_exceptions=True)
+    server = await seat.server()
     assert (server["ready"], server["pending"]) == (False, None)
 
 

@@ -41,4 +41,4 @@ async def test_hub_killed_and_restarted_goes_on_where_it_was(own_hub: HubTrial) 
         await client.evict(seat.name)
         assert (await browser.open_lab()).url.path == "/hub/login"
         await client.start_server(seat.name)
-    await browser.close()
+    await seat.close_browsers()

@@ -11,15 +11,13 @@ async def test_right_password_opens_the_lab(seat: Seat, client: JupyterHub) -> N
     assert page.status_code == 200
     assert page.url.path == f"/user/{seat.name}/lab"
     assert "<title>JupyterLab</title>" in page.text
-    await browser.close()
 
 
 async def test_wrong_password_is_refused(hub: HubTrial, seat: Seat) -> None:
-    browser = Browser(hub.url, seat.name)
+    browser = seat.new_browser()
     answer = await browser.sign_in("wrong")
     assert answer.status_code == 403
     assert "Invalid username or password" in answer.text
-    await browser.close()
 
 
 async def test_name_that_is_no_seat_is_refused_without_asking_the_agent(hub: HubTrial) -> None:
@@ -30,7 +28,7 @@ async def test_name_that_is_no_seat_is_refused_without_asking_the_agent(hub: Hub
 
 
 async def test_sign_in_while_the_agent_is_away_says_to_try_again(hub: HubTrial, seat: Seat) -> None:
-    browser = Browser(hub.url, seat.name)
+    browser = seat.new_browser()
     hub.sign_in.stop()
     try:
         answer = await browser.sign_in(seat.password)
@@ -39,7 +37,6 @@ async def test_sign_in_while_the_agent_is_away_says_to_try_again(hub: HubTrial, 
     assert answer.status_code == 503
     assert "try again in a minute" in answer.text
     assert (await browser.sign_in(seat.password)).status_code == 302
-    await browser.close()
 
 
 async def test_home_page_start_and_stop_work_for_the_student(seat: Seat) -> None:
@@ -52,4 +49,3 @@ async def test_home_page_start_and_stop_work_for_the_student(seat: Seat) -> None
     assert (await browser.open_lab()).status_code == 200
     stopped = await browser.call("DELETE", f"/hub/api/users/{seat.name}/server")
     assert stopped.status_code == httpx.codes.NO_CONTENT
-    await browser.close()

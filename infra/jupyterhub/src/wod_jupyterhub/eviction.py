@@ -46,11 +46,13 @@ class EvictHandler(APIHandler):
 
     async def _end_server(self, user: User) -> None:
         spawner = user.spawner
-        if spawner.pending == "stop" and spawner._stop_future:
-            await spawner._stop_future
-        elif spawner.pending:
+        if spawner.ready:
+            await self.stop_single_user(user)
+        elif spawner.pending and spawner.pending != "stop":
             if spawner._spawn_future:
                 spawner._spawn_future.cancel()
             await user.stop()
-        elif spawner.active:
-            await self.stop_single_user(user)
+        # the hub's own call waits 10 s for a stop and then lets it go on alone
+        stopping = getattr(spawner, "_stop_future", None)
+        if stopping:
+            await stopping

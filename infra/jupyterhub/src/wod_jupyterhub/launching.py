@@ -31,8 +31,8 @@ def environment(  # noqa: PLR0913, PLR0917 - one argument per setting, all neede
         "INTERNAL_PORT": str(internal_port),
         "PROXY_API_PORT": str(proxy_api_port),
         "URL": public_url,
-        "STATE": str(state),
-        "HOMES": str(homes),
+        "STATE": str(state.absolute()),
+        "HOMES": str(homes.absolute()),
         "SEATS": str(seats),
         "AGENT_URL": agent_url,
         "AGENT_TOKEN": agent_token,
@@ -41,4 +41,6 @@ def environment(  # noqa: PLR0913, PLR0917 - one argument per setting, all neede
     if uid_base is not None:
         settings["UID_BASE"] = str(uid_base)
     path = os.pathsep.join((str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"))
-    return {"PATH": path, "HOME": str(state), "LANG": "C.UTF-8"} | {f"WOD_HUB_{k}": v for k, v in settings.items()}
+    return {"PATH": path, "HOME": str(state.absolute()), "LANG": "C.UTF-8"} | {
+        f"WOD_HUB_{k}": v for k, v in settings.items()
+    }

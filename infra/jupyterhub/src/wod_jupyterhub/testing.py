@@ -1,5 +1,6 @@
 """A real hub to try things on: with a double of the agent's sign-in, homes, and a student's browser."""
 
+import asyncio
 import json
 import os
 import re
@@ -20,7 +21,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from wod_jupyterhub.launching import command, environment
 
-START_LIMIT = 30.0  # seconds
+START_LIMIT = 60.0  # seconds
 STOP_LIMIT = 30.0  # seconds
 
 
@@ -126,17 +127,39 @@ class Seat:
         self.hub = hub
         self.name = name
         self.home = home
+        self._browsers: list[Browser] = []
 
     @property
     def password(self) -> str:
         return self.hub.sign_in.passwords[self.name]
 
+    async def server(self) -> dict[str, Any]:
+        """The hub's model of it, as the agent sees it."""
+        headers = {"Authorization": f"token {self.hub.service_token}"}
+        async with httpx.AsyncClient(base_url=self.hub.url, headers=headers, trust_env=False) as http:
+            model: dict[str, Any] = (await http.get(f"/hub/api/users/{self.name}/server")).json()
+            return model
+
+    async def until_starting(self) -> None:
+        async with asyncio.timeout(START_LIMIT):
+            while (await self.server()).get("pending") != "spawn":  # noqa: ASYNC110 - the hub has no event for it
+                await asyncio.sleep(0.01)
+
+    def new_browser(self) -> "Browser":
+        browser = Browser(self.hub.url, self.name)
+        self._browsers.append(browser)
+        return browser
+
     async def browser(self) -> "Browser":
         """Of a student who has signed in."""
-        browser = Browser(self.hub.url, self.name)
+        browser = self.new_browser()
         answer = await browser.sign_in(self.password)
         assert answer.status_code == httpx.codes.FOUND, answer.text
         return browser
+
+    async def close_browsers(self) -> None:
+        for browser in self._browsers:
+            await browser.close()
 
 
 class Browser:
@@ -146,8 +169,11 @@ class Browser:
         self.username = username
         self.server = f"/user/{username}"
         self.http = httpx.AsyncClient(base_url=url, timeout=60, trust_env=False)
+        self._sockets: list[ClientConnection] = []
 
     async def close(self) -> None:
+        for opened in self._sockets:
+            await opened.close()
         await self.http.aclose()
 
     async def sign_in(self, password: str) -> httpx.Response:
@@ -175,9 +201,10 @@ class Browser:
         request = self.http.build_request("GET", path)
         url = str(request.url).replace("http", "ws", 1)
         origin = str(self.http.base_url).rstrip("/")
-        return await connect(
-            url, additional_headers={"Cookie": request.headers.get("Cookie", ""), "Origin": origin}, proxy=None
-        )
+        headers = {"Cookie": request.headers.get("Cookie", ""), "Origin": origin}
+        opened = await connect(url, additional_headers=headers, proxy=None)
+        self._sockets.append(opened)
+        return opened
 
 
 async def run_cell(kernel: ClientConnection, code: str) -> str:
@@ -192,6 +219,6 @@ async def run_cell(kernel: ClientConnection, code: str) -> str:
         event = json.loads(await kernel.recv())
         if event["parent_header"].get("msg_id") != identity:
             continue
-        printed += event["content"].get("text", "") + "".join(event["content"].get("evalue", ""))
+        printed += str(event["content"].get("text", event["content"].get("evalue", "")))
         if event["msg_type"] == "status" and event["content"]["execution_state"] == "idle":
             return printed

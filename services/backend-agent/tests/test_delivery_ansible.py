@@ -23,7 +23,7 @@ PASSWORD = 'p"a\\ss {{ STDID }} é'
 
 
 def notebook(*sources: str, executed: int = 0) -> str:
-    cells = [
+    cells: list[dict[str, object]] = [
         {
             "cell_type": "code",
             "metadata": {},

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from wod_backend_agent import completion as completion_module
-from wod_backend_agent.completion import completion
-from wod_backend_agent.home import UnsafeHome, replace_home
+from wod_backend_agent.playbooks.library import wod_completion as completion_module
+from wod_backend_agent.playbooks.library.wod_completion import completion
+from wod_backend_agent.playbooks.library.wod_seat import UnsafeHome, replace_home
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ PASSWORD = 'p"a\\ss {{ STDID }} é'
 
 
 def notebook(*sources: str, executed: int = 0) -> str:
-    cells = [
+    cells: list[dict[str, object]] = [
         {
             "cell_type": "code",
             "metadata": {},
@@ -121,7 +121,7 @@ async def test_create_makes_a_whole_home_that_jupyterlab_opens_at_the_first_note
     workspace = WorkspacesManager(str(place.seat.home / ".jupyter/lab/workspaces")).load("default")
     assert workspace["data"]["layout-restorer:data"]["main"]["current"] == "notebook:WKSHP-Small/0-ReadMeFirst.ipynb"
     assert [step.step for step in steps] == ["account", "deliver"]
-    assert steps[-1].message == "Preparing 1 notebooks for you"
+    assert steps[-1].message == "Preparing 1 notebook for you"
     assert list(place.runs.iterdir()) == []
     assert list(place.homes.iterdir()) == [place.seat.home]
 
@@ -163,6 +163,18 @@ async def test_later_sources_of_variables_win(place: Place) -> None:
         "LAST": "agent {{ BRANDING }}",
         "MODEWS": "CHLG",
     }
+
+
+async def test_a_broken_source_of_variables_is_named_and_not_quoted(place: Place) -> None:
+    place.workshop({"a.sh": "{{ WRONG }}"})
+    source = place.private / "ansible/variables_WKSHP-Small.yml"
+    Place.write(source, "WRONG: '{{ NO_SUCH }}'\n")
+    with pytest.raises(DeliveryFailed, match="the value of WRONG cannot be had: 'NO_SUCH' is undefined"):
+        await place.create()
+    Place.write(source, "TOKEN: [top-secret\nA: 1\n")
+    with pytest.raises(DeliveryFailed, match=r"variables_WKSHP-Small\.yml:2") as failed:
+        await place.create()
+    assert "top-secret" not in str(failed.value)
 
 
 async def test_host_variables_reach_a_template_by_a_name_with_dashes(place: Place) -> None:
@@ -242,8 +254,10 @@ async def test_a_seat_with_a_uid_owns_its_home_and_loses_its_processes(
     await place.create(seat=seat)
     assert {path.lstat().st_uid for path in (seat.home, *seat.home.rglob("*"))} == {61008}
     theirs = spawn(cwd="/", env={}, user=61008, group=61008)
+    another = spawn(cwd=place.root, env={"JUPYTERHUB_USER": "student8"})
     await place.delivery.clean(uuid4(), seat)
     assert theirs.poll() == -9
+    assert another.poll() is None
     assert seat.home.stat().st_uid == 61008
     assert list(seat.home.iterdir()) == []
 

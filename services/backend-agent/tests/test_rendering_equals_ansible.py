@@ -154,7 +154,7 @@ def test_every_template_of_the_real_workshops_renders_as_in_ansible(
 def test_hard_templates_render_as_in_ansible(sources: Path, tmp_path: Path) -> None:
     files = {name: sources / f"{name}.sh" for name in HARD}
     theirs = rendered_by_ansible(files, tmp_path)
-    mine = {}
+    mine: dict[str, bytes] = {}
     for name, path in files.items():
         try:
             mine |= ours({name: path})

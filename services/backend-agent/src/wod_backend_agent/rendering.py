@@ -54,6 +54,10 @@ class CannotRender(Exception):
         super().__init__("\n".join(self.errors))
 
 
+class UnresolvedVariable(Exception):
+    """Raised by a mapping of variables whose value for a name is itself wrong, such as a template of an undefined one."""
+
+
 @dataclass(frozen=True)
 class RenderedFile:
     path: str
@@ -199,17 +203,23 @@ def _render_text(text: str, variables: Mapping[str, Any], *, notebook: bool, fou
     _provide_ansible_filters(environment, tree)
     if notebook:
         _escape_values(environment, tree)
-    result: Any = environment.from_string(tree).render(_needed(tree, variables))
+    result: Any = environment.from_string(tree).render(_needed(tree, variables, found))
     if options:
         found[:] = [(line + 1, message) for line, message in found]
     return _with_final_newlines(result, text) if isinstance(result, str) else _text(result)
 
 
-def _needed(tree: nodes.Template, variables: Mapping[str, Any]) -> dict[str, Any]:
+def _needed(tree: nodes.Template, variables: Mapping[str, Any], found: list[tuple[int, str]]) -> dict[str, Any]:
     """The variables that the template names, and copies of those it could change."""
-    named = find_undeclared_variables(tree) & variables.keys()
-    values = {name: variables[name] for name in named}
-    return {name: copy.deepcopy(value) if type(value) in {dict, list} else value for name, value in values.items()}
+    values: dict[str, Any] = {}
+    for name in sorted(find_undeclared_variables(tree) & variables.keys()):
+        try:
+            value = variables[name]
+        except UnresolvedVariable as error:
+            found.append((1, str(error)))
+            continue
+        values[name] = copy.deepcopy(value) if type(value) in {dict, list} else value
+    return values
 
 
 def _with_final_newlines(result: str, source: str) -> str:

@@ -125,5 +125,6 @@ def _step(event: str, notebooks: int) -> Progress | None:
     if event == "playbook_on_play_start":
         return Progress("account", 20, "Preparing your account")
     if event == "playbook_on_task_start":
-        return Progress("deliver", 40, f"Preparing {notebooks} notebooks for you")
+        what = "1 notebook" if notebooks == 1 else f"{notebooks} notebooks"
+        return Progress("deliver", 40, f"Preparing {what} for you")
     return None

@@ -18,7 +18,7 @@ from wod_backend_agent.delivery.base import RUN_MARKER, DeliveryFailed
 from wod_backend_agent.delivery.processes import end_processes_with
 
 PLAYBOOKS = Path(__file__).parent.parent / "playbooks"
-_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "SSH_AUTH_SOCK")
+_PASSED_ON = ("HOME",)
 _FROM_RUNNER = ("ANSIBLE_CALLBACK_PLUGINS", "ANSIBLE_STDOUT_CALLBACK", "AWX_ISOLATED_DATA_DIR")
 
 
@@ -42,7 +42,7 @@ class PlaybookRun:
         """Ends what an earlier, crashed attempt has left, and makes the folder anew."""
         end_processes_with({self.run})
         shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(mode=0o700)
+        self.folder.mkdir(mode=0o700, parents=True)
         for name in ("tmp", "artifacts"):
             (self.folder / name).mkdir(mode=0o700)
 
@@ -124,14 +124,18 @@ class PlaybookRun:
         return False
 
     def _fault(self, runner: Any) -> str:
-        """The report that the action plugin has left, the task's message, or else Ansible's last words."""
+        """The report that the action plugin has left, the task's message, or else Ansible's errors.
+
+        Of those only the sentence and the place: Ansible quotes the lines around, and they may be a file of secrets.
+        """
         report = self.folder / "report.json"
         if report.is_file():
             return str(json.loads(report.read_text(encoding="utf-8"))["msg"])
         if message := self.result.get("msg"):
             return str(message)
         with runner.stdout as output:
-            return f"ansible-playbook {self.playbook} ended with {runner.rc}: {output.read()[-2000:].strip()}"
+            errors = [line.strip() for line in output if line.startswith(("[ERROR]", "Origin:"))]
+        return "\n".join([f"ansible-playbook {self.playbook} ended with {runner.rc}", *dict.fromkeys(errors)])
 
 
 class _Dumper(yaml.SafeDumper):

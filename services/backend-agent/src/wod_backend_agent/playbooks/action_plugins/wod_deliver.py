@@ -6,10 +6,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
 from wod_backend_agent.content import UnsafeContent
-from wod_backend_agent.rendering import CannotRender, render_workshop
+from wod_backend_agent.rendering import CannotRender, UnresolvedVariable, render_workshop
 from wod_backend_agent.seat_archive import pack
 
 
@@ -64,7 +65,13 @@ class _Variables(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         if name == "hostvars":
             return MappingProxyType({self._values["inventory_hostname"]: self})
-        return self._templar.template(self._values[name])
+        try:
+            return self._templar.template(self._values[name])
+        except AnsibleError as error:
+            raise UnresolvedVariable(f"the value of {name} cannot be had: {error}") from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._values
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import httpx
 
+from wod_demo.leftovers import end_leftovers
 from wod_demo.postgres import Postgres
 from wod_demo.services import ADMIN, Table, isolated, url
 from wod_demo.settings import HOST, DemoSettings
@@ -68,6 +69,8 @@ class Stack:
     async def start(self) -> None:
         """Returns when every service says that it can do its work."""
         self._resources.enter_context(self.state.held())
+        self._resources.callback(self._leave)
+        end_leftovers(*self.state.workplaces)  # of a launcher that was killed
         self.settings.ports.refuse_taken(*(["pg"] if self.settings.database_url else []))
         self.state.ready.unlink(missing_ok=True)
         table = self._table()
@@ -85,9 +88,12 @@ class Stack:
 
     async def stop(self) -> None:
         """Stops all in reverse order, within 15 seconds."""
-        self.state.ready.unlink(missing_ok=True)
         await self.supervisor.stop()
         self._resources.close()
+
+    def _leave(self) -> None:
+        self.state.ready.unlink(missing_ok=True)
+        end_leftovers(*self.state.workplaces)
 
     def _table(self) -> Table:
         settings = self.settings

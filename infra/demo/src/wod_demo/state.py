@@ -92,6 +92,11 @@ class State:
     def ready(self) -> Path:
         return self.root / "ready.json"
 
+    @property
+    def workplaces(self) -> tuple[Path, ...]:
+        """Working folders of the services, their runs and the students."""
+        return self.root / "work", self.root / "agent", self.homes
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Makes the folder and keeps every other demo out of it. Raises FolderRefused."""

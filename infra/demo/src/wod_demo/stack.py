@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 
 from wod_demo.leftovers import end_leftovers
-from wod_demo.postgres import Postgres
+from wod_demo.postgres import Postgres, PostgresFailed
 from wod_demo.services import ADMIN, Table, isolated, url
 from wod_demo.settings import HOST, DemoSettings
 from wod_demo.state import State, write_private_json
@@ -82,9 +82,11 @@ class Stack:
             async with asyncio.timeout(START_LIMIT), asyncio.TaskGroup() as group:
                 for task in tasks:
                     group.create_task(task)
-        except* TimeoutError as late:
+        except TimeoutError as late:
             raise StartFailed(f"not all services were ready within {START_LIMIT:.0f} s") from late
-        self._announce()
+        except BaseExceptionGroup as group:
+            raise _reason(group) from group
+        self._announce(table)
 
     async def stop(self) -> None:
         """Stops all in reverse order, within 15 seconds."""
@@ -97,13 +99,11 @@ class Stack:
 
     def _table(self) -> Table:
         settings = self.settings
-        self.first_start = not (self.state.root / "admin.json").exists()
         secrets = self.state.secrets()
         self.state.command_keys_made()
         postgres = None
         if settings.database_url is None:
             postgres = Postgres(self.state.root / "postgres" / "data", settings.ports.pg, secrets.database)
-        write_private_json(self.state.root / "admin.json", {"username": ADMIN, "password": secrets.admin_password})
         table = Table(settings, self.state, secrets, postgres)
         write_private_json(self.state.root / "seed.json", table.seed())
         return table
@@ -155,12 +155,23 @@ class Stack:
         lines = path.read_text(errors="replace").splitlines()[-LOG_LINES:]
         return "\n".join([f"its log {path} ends:", *lines])
 
-    def _announce(self) -> None:
+    def _announce(self, table: Table) -> None:
+        # only now: after a start that failed the next is the first again, and shows the password
+        self.first_start = not self.state.admin.exists()
+        write_private_json(self.state.admin, {"username": ADMIN, "password": table.secrets.admin_password})
         gate = {"host": HOST, "port": self.settings.ports.mailgate}
         document: dict[str, object] = {**self.urls, "mailgate": gate, "pid": os.getpid(), "isolated": self.isolated}
         new = Path(f"{self.state.ready}.new")
         new.write_text(json.dumps(document, indent=2) + "\n")
         new.replace(self.state.ready)
+
+
+def _reason(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first failure that names its reason; all of them where none does."""
+    found: BaseException | None = group.subgroup((PostgresFailed, StartFailed))
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found or group
 
 
 async def _answers(client: httpx.AsyncClient, address: str) -> bool:

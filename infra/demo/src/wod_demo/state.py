@@ -89,6 +89,10 @@ class State:
         return self.root / "keys" / "command-keys.json"
 
     @property
+    def admin(self) -> Path:
+        return self.root / "admin.json"
+
+    @property
     def ready(self) -> Path:
         return self.root / "ready.json"
 

@@ -26,8 +26,8 @@ help:
 $(STAMP): requirements.lock $(PROJECTS)
 	@python=$$(infra/find_python) && { test -x $(BIN)/python || "$$python" -m venv .venv; }
 	@echo 'Installing dependencies into .venv (some 40 s the first time)'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps $(addprefix -e ,$(SERVICES))
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation --no-deps $(addprefix -e ,$(SERVICES))
 	@touch $@
 
 demo: $(STAMP)
@@ -56,7 +56,7 @@ bench: $(STAMP)
 # hatchling and editables build the services without reaching out: they are in the group dev
 lock:
 	@python=$$(infra/find_python); room=$$(mktemp -d); trap 'rm -rf "$$room"' EXIT; \
-	"$$python" -m venv "$$room" && "$$room/bin/pip" install --quiet --disable-pip-version-check uv && \
+	"$$python" -m venv "$$room" && "$$room/bin/pip" install -qq --disable-pip-version-check uv && \
 	"$$room/bin/uv" pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-emit-find-links --no-header --no-annotate --no-emit-package wod-common \
 	  $(PROJECTS) pyproject.toml --group dev -o requirements.lock

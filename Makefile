@@ -24,7 +24,7 @@ help:
 	@echo 'Settings from the environment: WOD_DEMO_DIR, WOD_NOTEBOOKS, WOD_PRIVATE, WOD_SEATS, WOD_PORTAL_PORT, ...; PYTHON'
 
 $(STAMP): requirements.lock $(PROJECTS)
-	@python=$$(infra/find_python) && { test -x $(BIN)/python || "$$python" -m venv .venv; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { python=$$(infra/find_python) && "$$python" -m venv --clear .venv; }
 	@echo 'Installing dependencies into .venv (some 40 s the first time)'
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation --no-deps $(addprefix -e ,$(SERVICES))
@@ -57,7 +57,7 @@ bench: $(STAMP)
 lock:
 	@python=$$(infra/find_python); room=$$(mktemp -d); trap 'rm -rf "$$room"' EXIT; \
 	"$$python" -m venv "$$room" && "$$room/bin/pip" install -qq --disable-pip-version-check uv && \
-	"$$room/bin/uv" pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	"$$room/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-emit-find-links --no-header --no-annotate --no-emit-package wod-common \
 	  $(PROJECTS) pyproject.toml --group dev -o requirements.lock
 

@@ -121,6 +121,7 @@ class Stack:
         await self._run(table.api_task("seed", str(self.state.root / "seed.json")))
         self.supervisor.start([table.worker()])
         await self._bring_up(table.api_db())
+        self._reporter.step("worker", "ready", "as the api-db says")
 
     async def _run(self, task: Service) -> None:
         self._reporter.step(task.name, "started")

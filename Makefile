@@ -46,8 +46,8 @@ types: $(STAMP)
 	$(BIN)/mypy $(LINTED)
 
 test: $(STAMP)
-	@began=$$SECONDS; \
-	$(MAKE) --no-print-directory lint && $(BIN)/python -m pytest; result=$$?; \
+	@began=$$SECONDS result=0; \
+	{ $(MAKE) --no-print-directory lint && $(BIN)/python -m pytest; } || result=$$?; \
 	echo "make test: $$((SECONDS - began)) s, $$([ $$result = 0 ] && echo passed || echo FAILED)"; exit $$result
 
 bench: $(STAMP)

@@ -24,10 +24,10 @@ help:
 	@echo 'Settings from the environment: WOD_DEMO_DIR, WOD_NOTEBOOKS, WOD_PRIVATE, WOD_SEATS, WOD_PORTAL_PORT, ...; PYTHON'
 
 $(STAMP): requirements.lock $(PROJECTS)
-	@python=$$(infra/find_python) && { test -x $(BIN)/python || "$$python" -m venv .venv; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { python=$$(infra/find_python) && "$$python" -m venv --clear .venv; }
 	@echo 'Installing dependencies into .venv (some 40 s the first time)'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps $(addprefix -e ,$(SERVICES))
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation --no-deps $(addprefix -e ,$(SERVICES))
 	@touch $@
 
 demo: $(STAMP)
@@ -46,8 +46,8 @@ types: $(STAMP)
 	$(BIN)/mypy $(LINTED)
 
 test: $(STAMP)
-	@began=$$SECONDS; \
-	$(MAKE) --no-print-directory lint && $(BIN)/python -m pytest; result=$$?; \
+	@began=$$SECONDS result=0; \
+	{ $(MAKE) --no-print-directory lint && $(BIN)/python -m pytest; } || result=$$?; \
 	echo "make test: $$((SECONDS - began)) s, $$([ $$result = 0 ] && echo passed || echo FAILED)"; exit $$result
 
 bench: $(STAMP)
@@ -56,8 +56,8 @@ bench: $(STAMP)
 # hatchling and editables build the services without reaching out: they are in the group dev
 lock:
 	@python=$$(infra/find_python); room=$$(mktemp -d); trap 'rm -rf "$$room"' EXIT; \
-	"$$python" -m venv "$$room" && "$$room/bin/pip" install --quiet --disable-pip-version-check uv && \
-	"$$room/bin/uv" pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	"$$python" -m venv "$$room" && "$$room/bin/pip" install -qq --disable-pip-version-check uv && \
+	"$$room/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-emit-find-links --no-header --no-annotate --no-emit-package wod-common \
 	  $(PROJECTS) pyproject.toml --group dev -o requirements.lock
 

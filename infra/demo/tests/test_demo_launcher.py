@@ -1,14 +1,19 @@
 """``python -m wod_demo`` where it must refuse, and what of the logs reaches the console."""
 
+import asyncio
 import os
 import socket
 import subprocess
 import sys
+import time
+from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from wod_demo.console import worth_showing
+from wod_demo.console import Screen, worth_showing
 from wod_demo.settings import HOST, Ports
 
 
@@ -57,3 +62,29 @@ def test_cleaning_nothing_of_ours_is_refused(tmp_path: Path) -> None:
 )
 def test_only_warnings_and_errors_reach_the_console(line: str, shown: str | None) -> None:
     assert worth_showing(line) == shown
+
+
+async def test_new_warnings_of_all_logs_are_shown_once(tmp_path: Path) -> None:
+    (tmp_path / "hub.log").write_text("[E before the start] old\n")
+    written = StringIO()
+    screen = Screen(Console(file=written, width=200))
+    following = asyncio.create_task(screen.follow(tmp_path))
+    await asyncio.wait({following}, timeout=0)  # it has noted where the logs end
+    with (tmp_path / "agent.log").open("a") as log:
+        log.write("[E 1] first\n[I 2] quiet\n[E 3] half")
+        log.flush()
+        await until(lambda: "first" in written.getvalue())
+        log.write(" and whole\n")
+        log.flush()
+        await until(lambda: "half and whole" in written.getvalue())
+    following.cancel()
+    assert written.getvalue().count("first") == 1
+    assert "quiet" not in written.getvalue()
+    assert "old" not in written.getvalue()
+
+
+async def until(condition: Callable[[], bool]) -> None:  # poll: with a deadline
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come"
+        await asyncio.sleep(0.02)

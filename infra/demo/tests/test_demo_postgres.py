@@ -52,8 +52,8 @@ async def test_a_wrong_password_is_refused(server: Postgres) -> None:
 
 
 def owners(server: Postgres) -> set[int]:
-    processes = [process for process in psutil.process_iter() if str(server.data) in " ".join(process.cmdline())]
-    return {process.uids().real for process in processes}
+    found = [process.info for process in psutil.process_iter(["cmdline", "uids"])]
+    return {info["uids"].real for info in found if str(server.data) in (info["cmdline"] or [])}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="concerns a start by root")

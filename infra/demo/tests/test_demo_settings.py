@@ -55,5 +55,5 @@ def test_a_taken_port_is_refused_with_its_variable() -> None:
 
 
 def test_a_port_named_twice_is_refused() -> None:
-    with pytest.raises(SettingsWrong, match="WOD_API_PORT and WOD_PORTAL_PORT are both 8021"):
+    with pytest.raises(SettingsWrong, match="WOD_PORTAL_PORT and WOD_API_PORT are both 8021"):
         Ports(portal=8021).refuse_taken()

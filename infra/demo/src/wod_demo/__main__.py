@@ -40,8 +40,6 @@ async def _run(stack: Stack, screen: Screen) -> int:
             follower = asyncio.create_task(screen.follow(stack.state.logs))
             _greet(stack, screen)
         await stop
-    except BaseExceptionGroup as group:
-        raise _first_expected(group) from group
     finally:
         for task in (starting, follower, stop):
             await _cancel(task)
@@ -64,14 +62,6 @@ async def _cancel(task: asyncio.Task[object] | asyncio.Task[None] | None) -> Non
             await task
 
 
-def _first_expected(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Of the failures of a start the one that names its reason; all of them where none does."""
-    found: BaseException | None = group.subgroup(EXPECTED)
-    while isinstance(found, BaseExceptionGroup):
-        found = found.exceptions[0]
-    return found or group
-
-
 def _listen_for_signals(stack: Stack) -> asyncio.Event:
     stopping = asyncio.Event()
 
@@ -87,7 +77,7 @@ def _listen_for_signals(stack: Stack) -> asyncio.Event:
 
 def _greet(stack: Stack, screen: Screen) -> None:
     urls, ports = stack.urls, stack.settings.ports
-    admin = stack.state.root / "admin.json"
+    admin = stack.state.admin
     lines = [
         "",
         f"  Workshops    {urls['portal']}",

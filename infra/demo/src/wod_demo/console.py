@@ -74,7 +74,7 @@ class Screen:
 
     def _table(self) -> Table:
         table = Table.grid(padding=(0, 2))
-        for name, (state, remark, elapsed) in self._rows.items():
+        for name, (state, remark, elapsed) in list(self._rows.items()):  # drawn by a thread while rows are added
             sign: Text | Spinner = Spinner("dots") if state == "started" else Text("✓" if state == "ready" else "·")
             shown = time.monotonic() - self._began if state == "started" else elapsed
             table.add_row(sign, name, f"{shown:5.1f} s", Text(remark if state == "died" else "", style="red"))

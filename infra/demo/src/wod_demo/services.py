@@ -1,5 +1,6 @@
 """The table of services: the command, the environment and the readiness address of each."""
 
+import json
 import os
 import signal
 import sys
@@ -115,8 +116,13 @@ class Table:
             "WOD_AGENT_HUB_LOGIN_TOKEN": secrets.hub_login_token,
             "WOD_AGENT_TOKEN": secrets.agent_token,
             "WOD_AGENT_SECRET": secrets.agent,
+            "WOD_AGENT_VARIABLES": json.dumps(self._variables()),
         }
         return self._service("agent", "wod_backend_agent", own, ready=settings.ports.agent, layer=3)
+
+    def _variables(self) -> dict[str, str]:
+        """What the workshops' templates say of this location."""
+        return {"WODAPIURL": url(self.settings.ports.api), "WODBEFQDN": "localhost", "WODBEEXTFQDN": "localhost"}
 
     def mailgate(self) -> Service:
         settings = self.settings

@@ -54,21 +54,25 @@ class Ports:
 
     def refuse_taken(self, *without: str) -> None:
         """Raises SettingsWrong for the first port that cannot be listened on, or that is named twice."""
-        seen: dict[int, str] = {}
-        for name in (port.name for port in fields(self) if port.name not in without):
-            number = getattr(self, name)
-            if number in seen:
-                raise SettingsWrong(f"{self.variable(name)} and {self.variable(seen[number])} are both {number}")
-            seen[number] = name
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind((HOST, number))
-                except OSError as error:
-                    raise SettingsWrong(
-                        f"port {number} on {HOST} cannot be used ({error.strerror}). "
-                        f"End what listens there, or choose another: {self.variable(name)}=<port> make demo"
-                    ) from error
+        wanted = {port.name: getattr(self, port.name) for port in fields(self) if port.name not in without}
+        owners = {number: name for name, number in wanted.items()}
+        for name, number in wanted.items():
+            if owners[number] != name:
+                raise SettingsWrong(f"{self.variable(name)} and {self.variable(owners[number])} are both {number}")
+        for name, number in wanted.items():
+            self._refuse_taken(name, number)
+
+    def _refuse_taken(self, name: str, number: int) -> None:
+        with socket.socket() as probe:
+            # as the services themselves do: connections of a former run that linger are no hindrance
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, number))
+            except OSError as error:
+                raise SettingsWrong(
+                    f"port {number} on {HOST} cannot be used ({error.strerror}). "
+                    f"End what listens there, or choose another: {self.variable(name)}=<port> make demo"
+                ) from error
 
 
 @dataclass(frozen=True)

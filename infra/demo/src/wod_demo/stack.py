@@ -16,7 +16,8 @@ from pathlib import Path
 
 import httpx
 
-from wod_demo.postgres import Postgres
+from wod_demo.leftovers import end_leftovers
+from wod_demo.postgres import Postgres, PostgresFailed
 from wod_demo.services import ADMIN, Table, isolated, url
 from wod_demo.settings import HOST, DemoSettings
 from wod_demo.state import State, write_private_json
@@ -68,6 +69,8 @@ class Stack:
     async def start(self) -> None:
         """Returns when every service says that it can do its work."""
         self._resources.enter_context(self.state.held())
+        self._resources.callback(self._leave)
+        end_leftovers(*self.state.workplaces)  # of a launcher that was killed
         self.settings.ports.refuse_taken(*(["pg"] if self.settings.database_url else []))
         self.state.ready.unlink(missing_ok=True)
         table = self._table()
@@ -79,25 +82,28 @@ class Stack:
             async with asyncio.timeout(START_LIMIT), asyncio.TaskGroup() as group:
                 for task in tasks:
                     group.create_task(task)
-        except* TimeoutError as late:
+        except TimeoutError as late:
             raise StartFailed(f"not all services were ready within {START_LIMIT:.0f} s") from late
-        self._announce()
+        except BaseExceptionGroup as group:
+            raise _reason(group) from group
+        self._announce(table)
 
     async def stop(self) -> None:
         """Stops all in reverse order, within 15 seconds."""
-        self.state.ready.unlink(missing_ok=True)
         await self.supervisor.stop()
         self._resources.close()
 
+    def _leave(self) -> None:
+        self.state.ready.unlink(missing_ok=True)
+        end_leftovers(*self.state.workplaces)
+
     def _table(self) -> Table:
         settings = self.settings
-        self.first_start = not (self.state.root / "admin.json").exists()
         secrets = self.state.secrets()
         self.state.command_keys_made()
         postgres = None
         if settings.database_url is None:
             postgres = Postgres(self.state.root / "postgres" / "data", settings.ports.pg, secrets.database)
-        write_private_json(self.state.root / "admin.json", {"username": ADMIN, "password": secrets.admin_password})
         table = Table(settings, self.state, secrets, postgres)
         write_private_json(self.state.root / "seed.json", table.seed())
         return table
@@ -115,6 +121,7 @@ class Stack:
         await self._run(table.api_task("seed", str(self.state.root / "seed.json")))
         self.supervisor.start([table.worker()])
         await self._bring_up(table.api_db())
+        self._reporter.step("worker", "ready", "as the api-db says")
 
     async def _run(self, task: Service) -> None:
         self._reporter.step(task.name, "started")
@@ -149,12 +156,23 @@ class Stack:
         lines = path.read_text(errors="replace").splitlines()[-LOG_LINES:]
         return "\n".join([f"its log {path} ends:", *lines])
 
-    def _announce(self) -> None:
+    def _announce(self, table: Table) -> None:
+        # only now: after a start that failed the next is the first again, and shows the password
+        self.first_start = not self.state.admin.exists()
+        write_private_json(self.state.admin, {"username": ADMIN, "password": table.secrets.admin_password})
         gate = {"host": HOST, "port": self.settings.ports.mailgate}
         document: dict[str, object] = {**self.urls, "mailgate": gate, "pid": os.getpid(), "isolated": self.isolated}
         new = Path(f"{self.state.ready}.new")
         new.write_text(json.dumps(document, indent=2) + "\n")
         new.replace(self.state.ready)
+
+
+def _reason(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first failure that names its reason; all of them where none does."""
+    found: BaseException | None = group.subgroup((PostgresFailed, StartFailed))
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found or group
 
 
 async def _answers(client: httpx.AsyncClient, address: str) -> bool:

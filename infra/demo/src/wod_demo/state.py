@@ -89,8 +89,17 @@ class State:
         return self.root / "keys" / "command-keys.json"
 
     @property
+    def admin(self) -> Path:
+        return self.root / "admin.json"
+
+    @property
     def ready(self) -> Path:
         return self.root / "ready.json"
+
+    @property
+    def workplaces(self) -> tuple[Path, ...]:
+        """Working folders of the services, their runs and the students."""
+        return self.root / "work", self.root / "agent", self.homes
 
     @contextmanager
     def held(self) -> Iterator[None]:

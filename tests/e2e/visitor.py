@@ -18,7 +18,9 @@ PATIENCE = 60.0  # seconds; a busy machine with two cores needs a quarter of it
 T = TypeVar("T")
 
 
-async def until(look: Callable[[], Awaitable[T | None] | T | None], what: str, patience: float = PATIENCE) -> T:
+async def until(  # poll: the platform does its work in other processes
+    look: Callable[[], Awaitable[T | None] | T | None], what: str, patience: float = PATIENCE
+) -> T:
     """The first answer that is neither None nor False; fails, saying ``what`` did not come."""
     deadline = time.monotonic() + patience
     while True:
@@ -28,7 +30,7 @@ async def until(look: Callable[[], Awaitable[T | None] | T | None], what: str, p
         if found is not None and found is not False:
             return found
         assert time.monotonic() < deadline, f"{what} did not come within {patience:.0f} s"
-        await asyncio.sleep(0.05)  # poll
+        await asyncio.sleep(0.05)
 
 
 class Platform:
@@ -112,7 +114,7 @@ class Platform:
 def text_of(message: EmailMessage) -> str:
     body = message.get_body(("plain",))
     assert body is not None
-    return str(body.get_content())
+    return str(body.get_content()).replace("\r\n", "\n")
 
 
 async def register_in_browser(page: Page, portal: str, workshop: str, email: str) -> str:

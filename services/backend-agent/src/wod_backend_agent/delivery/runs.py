@@ -15,7 +15,7 @@ from ansible_runner.config.runner import RunnerConfig
 from ansible_runner.runner import Runner
 
 from wod_backend_agent.delivery.base import RUN_MARKER, DeliveryFailed
-from wod_backend_agent.delivery.processes import end_processes_with
+from wod_backend_agent.processes import end_processes_with
 
 PLAYBOOKS = Path(__file__).parent.parent / "playbooks"
 _PASSED_ON = ("HOME",)

@@ -65,7 +65,7 @@ async def test_visitor_registers_and_follows_the_lab_to_its_end(page: Page, api:
 
     await page.get_by_text("End the session now").click()
     await page.get_by_role("button", name="Yes, end it").click()
-    await expect(page.get_by_role("heading", level=1)).to_have_text("Well done, and goodbye")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Your session is over")
     api.happen("cleaned", "ended")
     api.become(cleaned=True, completion=78)
     await expect(page.get_by_role("progressbar", name="Share of the code cells")).to_have_attribute("value", "78")

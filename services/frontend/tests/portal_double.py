@@ -93,6 +93,8 @@ class ApiDouble:
         """The next row of the story, ``after`` seconds behind the one before."""
         before = self.story[-1].at if self.story else START
         number = len(self.story) + 1
+        if kind in {"command-sent", "accepted", "progress"}:
+            data.setdefault("verb", "CREATE")
         row = {"id": number, "at": before + timedelta(seconds=after), "type": kind, "state": state, "data": data}
         self.story.append(EventView.model_validate(row))
         self.become(state=state, last_event_id=number)

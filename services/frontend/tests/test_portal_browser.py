@@ -40,7 +40,7 @@ async def page(browser: Browser, portal_url: str, api: ApiDouble) -> AsyncIterat
 def run(api: ApiDouble) -> None:
     api.happen("running", "running")
     api.happen("clock-started", "running")
-    api.become(ends_at=datetime.now(UTC) + timedelta(hours=1), message="Your lab is up.")
+    api.become(ends_at=datetime.now(UTC) + timedelta(hours=1))
 
 
 async def test_visitor_registers_and_follows_the_lab_to_its_end(page: Page, api: ApiDouble) -> None:
@@ -53,9 +53,9 @@ async def test_visitor_registers_and_follows_the_lab_to_its_end(page: Page, api:
     await page.get_by_role("button", name="Get my lab").click()
     await expect(page.get_by_text("You are in: student7 at Grenoble")).to_be_visible()
 
-    api.happen("progress", step="account", percent=20, seconds=0.4, message="Account made")
-    await expect(page.get_by_text("Account ready")).to_be_visible()
+    api.happen("progress", step="account", percent=20, message="Preparing your account")
     api.happen("progress", step="deliver", percent=62, message="Preparing 3 notebooks for you")
+    await expect(page.get_by_text("Account ready")).to_be_visible()
     await expect(page.get_by_role("progressbar", name="Progress of this step")).to_have_attribute("value", "62")
     run(api)
     await expect(page.get_by_role("heading", level=1)).to_have_text("Your lab is running")
@@ -65,7 +65,7 @@ async def test_visitor_registers_and_follows_the_lab_to_its_end(page: Page, api:
 
     await page.get_by_text("End the session now").click()
     await page.get_by_role("button", name="Yes, end it").click()
-    await expect(page.get_by_role("heading", level=1)).to_have_text("Well done, and goodbye")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Your session is over")
     api.happen("cleaned", "ended")
     api.become(cleaned=True, completion=78)
     await expect(page.get_by_role("progressbar", name="Share of the code cells")).to_have_attribute("value", "78")
@@ -95,9 +95,9 @@ async def test_page_catches_up_after_a_reload_and_a_broken_line(page: Page, api:
 async def test_page_wakes_up_when_it_becomes_visible(page: Page, api: ApiDouble) -> None:
     api.happen("registered", "registered")
     await page.goto(SESSION)
-    api.become(message="Changed while you were away")
+    api.become(state="cancelled")
     await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-    await expect(page.get_by_role("status")).to_contain_text("Changed while you were away")
+    await expect(page.get_by_role("status")).to_contain_text("Your registration is cancelled")
 
 
 async def test_keyboard_reaches_the_content_first(page: Page) -> None:

@@ -64,6 +64,15 @@ async def test_ending_needs_the_form_and_comes_back_to_the_page(form: FilledForm
     assert api.ended == 1
 
 
+async def test_ending_while_the_api_is_away_leads_back_to_the_session(form: FilledForm, api: ApiDouble) -> None:
+    api.become(state="running")
+    token = await form.token(f"/sessions/{TOKEN}")
+    api.away = True
+    answer = await form.send(f"/sessions/{TOKEN}/end", form_token=token)
+    assert answer.status_code == 503
+    assert f'href="/sessions/{TOKEN}">Try again' in answer.text
+
+
 @pytest.mark.parametrize("path", ["/workshops/WKSHP-API101", f"/sessions/{TOKEN}/end"])
 @pytest.mark.parametrize("token", [{}, {"form_token": "forged"}])
 async def test_post_without_a_token_is_refused(

@@ -57,7 +57,7 @@ async def test_hostile_texts_of_a_workshop_are_escaped(visitor: httpx.AsyncClien
 
 async def test_hostile_texts_of_a_registration_are_escaped(visitor: httpx.AsyncClient, api: ApiDouble) -> None:
     api.happen("progress", step="account", message=ATTACK, percent=3)
-    api.become(name=ATTACK, workshop_name=ATTACK, message=ATTACK, username=ATTACK, location=ATTACK)
+    api.become(name=ATTACK, workshop_name=ATTACK, username=ATTACK, location=ATTACK)
     for state in ("deploying", "running", "ended"):
         api.become(state=state)
         page = (await visitor.get(f"/sessions/{TOKEN}")).text
@@ -73,12 +73,12 @@ async def test_lab_address_must_be_a_web_address(visitor: httpx.AsyncClient, api
 async def test_session_in_preparation_shows_its_cells(visitor: httpx.AsyncClient, api: ApiDouble) -> None:
     api.happen("registered", "registered", after=0.03)
     api.happen("command-sent")
-    api.happen("progress", step="account", percent=20, message="Account made", seconds=0.4)
-    api.happen("progress", step="deliver", percent=62, message="Preparing 3 notebooks for you")
+    api.happen("progress", step="account", percent=20, message="Preparing your account", seconds=0.1)
+    api.happen("progress", step="deliver", percent=62, message="Preparing 3 notebooks for you", seconds=0.5)
     page = (await visitor.get(f"/sessions/{TOKEN}")).text
     assert "You are in: student7 at Grenoble" in page
     assert "0.03 s" in page
-    assert "2.0 s" in page
+    assert "3.0 s" in page
     assert "Preparing 3 notebooks for you" in page
     assert '<progress max="100" value="62"' in page
     assert page.count('class="cell cell-done"') == 2
@@ -103,6 +103,18 @@ async def test_ended_session_tells_how_far_one_came_and_what_else_there_is(
     assert 'value="78"' in page
     assert "Git without fear" in page
     assert 'http-equiv="refresh"' not in page
+
+
+async def test_cells_do_not_mistake_the_cleaning_for_the_preparation(
+    visitor: httpx.AsyncClient, api: ApiDouble
+) -> None:
+    api.happen("registered", "registered")
+    api.happen("cancelled", "cancelled")
+    api.happen("command-sent", "cancelled", verb="CLEANUP")
+    api.happen("progress", "cancelled", verb="CLEANUP", step="clean", percent=50, message="Wiping")
+    page = (await visitor.get(f"/sessions/{TOKEN}")).text
+    assert page.count('class="cell cell-done"') == 1
+    assert "Wiping" not in page
 
 
 async def test_failed_session_leads_on(visitor: httpx.AsyncClient, api: ApiDouble) -> None:

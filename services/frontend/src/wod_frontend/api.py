@@ -42,9 +42,9 @@ class Api:
         self._client = client
 
     async def workshops(self) -> list[Workshop]:
-        """The active ones, the most important first."""
+        """The active ones, in the api-db's order: the most important first."""
         listed = _read(WorkshopList, await self._call("GET", "/api/v1/workshops")).items
-        return sorted((item for item in listed if item.active), key=lambda item: (item.priority, item.name))
+        return [item for item in listed if item.active]
 
     async def workshop(self, notebook: str) -> Workshop:
         return _read(Workshop, await self._call("GET", f"/api/v1/workshops/{notebook}"))

@@ -115,7 +115,7 @@ MOTIFS: tuple[Motif, ...] = (_lines_of_code, _columns, _branches, _rings, _netwo
 MEANING: dict[str, Motif] = {
     "data": _columns,
     "api": _lines_of_code,
-    "program": _lines_of_code,
+    "program": _blocks,
     "git": _branches,
     "network": _network,
     "container": _blocks,

@@ -45,28 +45,24 @@ def _first(story: Sequence[Event], *types: str) -> datetime | None:
     return next((event.at for event in story if event.type in types), None)
 
 
+def _of_preparation(story: Sequence[Event]) -> list[Event]:
+    """Without what is reported of the cleaning, which comes in the same forms."""
+    return [event for event in story if event.data.get("verb", "CREATE") == "CREATE"]
+
+
 def _ends_account(event: Event) -> bool:
-    if event.type == "progress":
-        step = event.data.get("step")
-        return step != ACCOUNT_STEP or event.data.get("seconds") is not None
-    return event.type == "running"
+    """A step is reported when it begins: the account is ready when the next one does."""
+    return event.type == "running" or (event.type == "progress" and event.data.get("step") != ACCOUNT_STEP)
 
 
 def _milestones(story: Sequence[Event]) -> _Milestones:
-    deployed = _first(story, "running")
-    behind = [event for event in story if deployed is not None and event.at >= deployed]
     return _Milestones(
         registered=_first(story, "registered"),
         account=next((event.at for event in story if _ends_account(event)), None),
-        deployed=deployed,
-        # the welcome mail may leave late too; the clock starts with the credentials mail only
-        mailed=_first(behind, "clock-started")
-        or next((event.at for event in behind if event.type == "mail-sent" and _is_credentials(event)), None),
+        deployed=_first(story, "running"),
+        # other mails leave too; the clock starts when this one has left
+        mailed=_first(story, "clock-started"),
     )
-
-
-def _is_credentials(event: Event) -> bool:
-    return "credential" in str(event.data.get("template", ""))
 
 
 def _travel_note(story: Sequence[Event], location: str) -> str:
@@ -75,6 +71,12 @@ def _travel_note(story: Sequence[Event], location: str) -> str:
     if _first(story, "command-sent"):
         return f"On its way to {location}"
     return "Waiting to be sent"
+
+
+def _mail_note(story: Sequence[Event]) -> str:
+    if any(event.type == "mail-failed" and event.data.get("template") == "credentials" for event in story):
+        return "Your mailbox did not take the mail; the operators know"
+    return "Handing the mail over"
 
 
 def _last_message(story: Sequence[Event]) -> str:
@@ -89,6 +91,7 @@ def _percent(story: Sequence[Event]) -> int:
 
 def cells(registration: Registration, story: Sequence[Event]) -> list[Cell]:
     """The four cells. The first that is not over is running, or failed where the registration has."""
+    story = _of_preparation(story)
     done = _milestones(story)
     percent = 100 if done.deployed else min(99, max(0, _percent(story)))
     rows: list[tuple[str, str, str, datetime | None, int | None]] = [
@@ -113,7 +116,7 @@ def cells(registration: Registration, story: Sequence[Event]) -> list[Cell]:
             done.deployed,
             percent,
         ),
-        ("mail(credentials)", "Handing the mail over", "The password is in your mail", done.mailed, None),
+        ("mail(credentials)", _mail_note(story), "The password is in your mail", done.mailed, None),
     ]
     return _execute(registration, rows)
 

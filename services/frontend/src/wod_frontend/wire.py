@@ -16,7 +16,6 @@ class Workshop(BaseModel):
     presenter: str
     role: str
     replay_link: str
-    priority: int
     active: bool
     room: int
 
@@ -55,7 +54,6 @@ class Registration(BaseModel):
     duration_seconds: int
     completion: int | None
     cleaned: bool
-    message: str
     last_event_id: int
 
     @property

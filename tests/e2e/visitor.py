@@ -19,15 +19,13 @@ T = TypeVar("T")
 
 
 async def until(  # poll: the platform does its work in other processes
-    look: Callable[[], Awaitable[T | None] | T | None], what: str, patience: float = PATIENCE
+    look: Callable[[], Awaitable[T | None]], what: str, patience: float = PATIENCE
 ) -> T:
-    """The first answer that is neither None nor False; fails, saying ``what`` did not come."""
+    """The first answer that is not None; fails, saying ``what`` did not come."""
     deadline = time.monotonic() + patience
     while True:
-        found = look()
-        if isinstance(found, Awaitable):
-            found = await found
-        if found is not None and found is not False:
+        found = await look()
+        if found is not None:
             return found
         assert time.monotonic() < deadline, f"{what} did not come within {patience:.0f} s"
         await asyncio.sleep(0.05)
@@ -93,7 +91,7 @@ class Platform:
     async def mail(self, recipient: str, subject: str) -> EmailMessage:
         """The mail to ``recipient`` whose subject has the word."""
 
-        def look() -> EmailMessage | None:
+        async def look() -> EmailMessage | None:
             for message in self.stack.mails():
                 if recipient in message["To"] and subject.lower() in message["Subject"].lower():
                     return message

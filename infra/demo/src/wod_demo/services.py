@@ -122,7 +122,15 @@ class Table:
 
     def _variables(self) -> dict[str, str]:
         """What the workshops' templates say of this location."""
-        return {"WODAPIURL": url(self.settings.ports.api), "WODBEFQDN": "localhost", "WODBEEXTFQDN": "localhost"}
+        portal = url(self.settings.ports.portal)
+        return {
+            "WODAPIURL": url(self.settings.ports.api),
+            "WODBEFQDN": "localhost",
+            "WODBEEXTFQDN": "localhost",
+            "BRANDINGURL": portal,
+            "SURVEYURL": portal,
+            "SURVEYCHALURL": portal,
+        }
 
     def mailgate(self) -> Service:
         settings = self.settings

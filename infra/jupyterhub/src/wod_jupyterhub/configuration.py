@@ -59,7 +59,7 @@ def _configure_hub(c: Config, settings: HubSettings) -> None:
 
 def _configure_proxy(c: Config, settings: HubSettings) -> None:
     c.JupyterHub.proxy_class = OwnProxy
-    c.OwnProxy.command = [str(Path(sys.executable).parent / "configurable-http-proxy")]
+    c.OwnProxy.command = [sys.executable, "-m", "wod_jupyterhub.proxy_process"]
     c.OwnProxy.api_url = f"http://127.0.0.1:{settings.proxy_api_port}"
     c.OwnProxy.pid_file = str(settings.state / "proxy.pid")
     c.OwnProxy.auth_token = secrets.token_hex(32)

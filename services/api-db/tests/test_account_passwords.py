@@ -23,6 +23,6 @@ async def test_the_event_loop_goes_on_while_a_password_is_hashed() -> None:
     hashing = asyncio.create_task(hash_password("slow"))
     turns = 0
     while not hashing.done():
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # poll: a turn of the loop
         turns += 1
     assert turns > 10

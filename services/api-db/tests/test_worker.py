@@ -170,7 +170,7 @@ async def served(api: Api) -> AsyncIterator[str]:
     server = uvicorn.Server(uvicorn.Config(api.app, port=free_port(), log_config=None, lifespan="off"))
     task = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)  # poll: uvicorn's flag
     yield f"http://127.0.0.1:{server.config.port}"
     server.should_exit = True
     with suppress(asyncio.CancelledError):

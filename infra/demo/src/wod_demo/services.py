@@ -190,8 +190,13 @@ class Table:
             },
             "admin": {"username": ADMIN, "password": self.secrets.admin_password, "email": "admin@example.org"},
             "agent": {"username": AGENT, "password": self.secrets.agent_password},
-            "notebooks": [str(folder) for folder in self.settings.notebooks],
+            "notebooks": [str(folder) for folder in self._content_folders()],
         }  # fmt: skip
+
+    def _content_folders(self) -> list[Path]:
+        """Public ones first, as the agent looks for them: of two with one name the public one counts."""
+        private = self.settings.private / "notebooks" if self.settings.private else None
+        return [*self.settings.notebooks, *([private] if private and private.is_dir() else [])]
 
     def _service(
         self, name: str, module: str, own: Mapping[str, object], *, ready: int | None = None, layer: int = 0

@@ -20,7 +20,7 @@ from wod_api_db.settings import Settings
 from wod_api_db.students.endpoints import router as students
 from wod_api_db.workshops.endpoints import router as workshops
 from wod_common.health import health_router
-from wod_common.problems import add_problem_handlers
+from wod_common.problems import BadRequest, Unprocessable, add_problem_handlers, responses
 
 #: without a sighting for this long there is no worker
 WORKER_SILENCE = 10.0
@@ -42,7 +42,12 @@ def create_app(settings: Settings) -> FastAPI:
             await listening
         await engine.dispose()
 
-    app = FastAPI(title="Workshops-on-Demand", version=__version__, lifespan=lifespan)
+    app = FastAPI(
+        title="Workshops-on-Demand",
+        version=__version__,
+        lifespan=lifespan,
+        responses=responses(BadRequest, Unprocessable),
+    )
     add_problem_handlers(app)
     for router in (accounts, workshops, registrations, commands, students):
         app.include_router(router)

@@ -43,17 +43,27 @@ class Problem(Exception):
         )
 
 
+class BadRequest(Problem):
+    """The body is no JSON."""
+
+
 class Unauthorized(Problem):
+    """No valid token came with the call."""
+
     status = HTTPStatus.UNAUTHORIZED
     type = "unauthorized"
 
 
 class Forbidden(Problem):
+    """The account may not do this."""
+
     status = HTTPStatus.FORBIDDEN
     type = "forbidden"
 
 
 class NotFound(Problem):
+    """There is nothing by that name."""
+
     status = HTTPStatus.NOT_FOUND
     type = "not-found"
 
@@ -64,6 +74,8 @@ class Conflict(Problem):
 
 
 class Unprocessable(Problem):
+    """A value is wrong; ``errors`` names the fields."""
+
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     type = "invalid"
 

@@ -1,9 +1,10 @@
 """Logging in."""
 
 from datetime import UTC, datetime
+from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, Field, SecretStr
 from sqlalchemy import select
 
 from wod_api_db.accounts.models import Account
@@ -16,8 +17,8 @@ router = APIRouter(prefix="/api/v1", tags=["accounts"])
 
 
 class LoginRequest(BaseModel):
-    username: str
-    password: SecretStr
+    username: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
+    password: Annotated[SecretStr, Field(max_length=200)]
 
 
 class LoginAnswer(BaseModel):

@@ -13,7 +13,7 @@ from wod_api_db.commands import reports, repository
 from wod_api_db.db import SessionDep
 from wod_common.commands import CommandState, Verb
 from wod_common.events import CommandEvent, CommandEventReceipt
-from wod_common.problems import Forbidden, NotFound, responses
+from wod_common.problems import Forbidden, NotFound, Unauthorized, responses
 
 router = APIRouter(prefix="/api/v1/commands", tags=["commands"])
 
@@ -44,7 +44,7 @@ class CommandList(BaseModel):
     items: list[CommandView]
 
 
-@router.post("/{command_id}/events", responses=responses(NotFound, Forbidden))
+@router.post("/{command_id}/events", responses=responses(Unauthorized, NotFound, Forbidden))
 async def report(
     command_id: UUID, event: CommandEvent, session: SessionDep, agent: Agent, settings: SettingsDep
 ) -> CommandEventReceipt:
@@ -54,11 +54,11 @@ async def report(
     return CommandEventReceipt(state=state)
 
 
-@router.get("")
+@router.get("", responses=responses(Unauthorized, Forbidden))
 async def list_commands(
     session: SessionDep,
     _: Moderator,
-    registration: int | None = None,
+    registration: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> CommandList:
     """The latest commands, for operators."""

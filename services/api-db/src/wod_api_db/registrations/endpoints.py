@@ -21,7 +21,7 @@ from wod_api_db.registrations.schemas import (
     RegistrationView,
 )
 from wod_api_db.registrations.views import operator_row, view
-from wod_common.problems import MEDIA_TYPE, NotFound, Problem, Unprocessable, responses
+from wod_common.problems import MEDIA_TYPE, Forbidden, NotFound, Problem, Unauthorized, Unprocessable, responses
 
 router = APIRouter(prefix="/api/v1/registrations", tags=["registrations"])
 
@@ -48,7 +48,7 @@ def _answer(problem: Problem) -> JSONResponse:
     return JSONResponse(details.model_dump(exclude_none=True), details.status, media_type=MEDIA_TYPE)
 
 
-@router.get("")
+@router.get("", responses=responses(Unauthorized, Forbidden))
 async def list_registrations(
     session: SessionDep, _: Moderator, limit: Annotated[int, Query(ge=1, le=500)] = 100
 ) -> RegistrationList:

@@ -33,7 +33,8 @@ class RegistrationRequest(BaseModel):
     email: Annotated[str, Field(min_length=3, max_length=254, examples=["ada@example.org"])]
     company: Annotated[str, Field(max_length=120, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
     terms_version: Annotated[
-        str, Field(min_length=1, max_length=20, description="The version of the terms the visitor accepted")
+        str,
+        Field(pattern=r"^[A-Za-z0-9.-]{1,20}$", description="The version of the terms the visitor accepted"),
     ]
 
 

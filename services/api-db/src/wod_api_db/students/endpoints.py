@@ -8,6 +8,7 @@ from wod_api_db.accounts.dependencies import Moderator
 from wod_api_db.db import SessionDep
 from wod_api_db.students.models import Student
 from wod_api_db.students.states import StudentState
+from wod_common.problems import Forbidden, Unauthorized, responses
 
 router = APIRouter(prefix="/api/v1/students", tags=["students"])
 
@@ -30,7 +31,7 @@ class StudentList(BaseModel):
     items: list[StudentView]
 
 
-@router.get("")
+@router.get("", responses=responses(Unauthorized, Forbidden))
 async def list_students(session: SessionDep, _: Moderator) -> StudentList:
     rows = (await session.execute(select(Student).order_by(Student.id))).scalars()
     return StudentList(items=[StudentView.model_validate(row) for row in rows])

@@ -1,6 +1,8 @@
 """Workshops over REST."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Path
 
 from wod_api_db.db import SessionDep
 from wod_api_db.workshops import repository
@@ -21,10 +23,12 @@ async def list_workshops(session: SessionDep, active: bool | None = None) -> Wor
 
 
 @router.get("/{notebook}", responses=responses(NotFound))
-async def show_workshop(notebook: str, session: SessionDep) -> WorkshopView:
+async def show_workshop(
+    notebook: Annotated[str, Path(max_length=80, pattern=r"^[^\x00]+$")], session: SessionDep
+) -> WorkshopView:
     rows = await repository.catalogue(session, notebook)
     if not rows:
-        raise NotFound(f"there is no workshop {notebook[:80]!r}; GET /api/v1/workshops lists them")
+        raise NotFound(f"there is no workshop {notebook!r}; GET /api/v1/workshops lists them")
     return _view(*rows[0])
 
 

@@ -17,7 +17,7 @@ help:
 	@echo 'make demo-clean  forget what the demo keeps (in WOD_DEMO_DIR, default var/demo)'
 	@echo 'make test        everything that proves it works: lint, types, tests'
 	@echo 'make lint        format, lint and types only'
-	@echo 'make bench       measure'
+	@echo 'make bench       measure the whole road on the real stack, some three minutes; into var/bench'
 	@echo 'make lock        choose the newest dependencies, write requirements.lock'
 	@echo 'make clean       remove the virtual environment and caches'
 	@echo
@@ -51,7 +51,7 @@ test: $(STAMP)
 	echo "make test: $$((SECONDS - began)) s, $$([ $$result = 0 ] && echo passed || echo FAILED)"; exit $$result
 
 bench: $(STAMP)
-	$(BIN)/python -m pytest -s tests/load
+	@exec $(BIN)/python tests/load/bench_road.py
 
 # hatchling and editables build the services without reaching out: they are in the group dev
 lock:

@@ -9,6 +9,7 @@ PROJECTS := $(addsuffix pyproject.toml,$(SERVICES))
 BIN := .venv/bin
 STAMP := .venv/.installed
 LINTED := $(wildcard services infra tests)
+PLAYBOOKS := services/backend-agent/src/wod_backend_agent/playbooks
 
 .PHONY: help demo demo-clean test lint types bench clean lock
 
@@ -40,6 +41,7 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/python infra/lints/check_house.py
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-lint -q $(PLAYBOOKS)
 	$(BIN)/mypy $(LINTED)
 
 types: $(STAMP)

@@ -107,7 +107,7 @@ class Road:
         self.add("click to the credentials mail", await visitors.credentials_at(email) - registered.clicked, 5.0)
         await self._shares(visitors, registered)
         rendering = await asyncio.to_thread(render_plainly, workshop)
-        self.add(PLAIN, rendering)
+        self.add(PLAIN, rendering * 1000, unit="ms")
         self.add("CREATE / plain Jinja2", self.figures[CREATE].samples[-1] / rendering, unit="ratio")
 
     async def _shares(self, visitors: Visitors, registered: Registered) -> None:

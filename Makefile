@@ -11,6 +11,7 @@ STAMP := .venv/.installed
 SOURCES := $(wildcard services/*/src infra/*/src infra/lints)
 # one by one: each has a conftest of its own
 TESTS := $(dir $(wildcard services/*/tests/. services/*/tests/*/conftest.py infra/*/tests/. tests/*/*.py))
+PLAYBOOKS := services/backend-agent/src/wod_backend_agent/playbooks
 
 .PHONY: help demo demo-clean test lint types bench clean lock
 
@@ -19,7 +20,7 @@ help:
 	@echo 'make demo-clean  forget what the demo keeps (in WOD_DEMO_DIR, default var/demo)'
 	@echo 'make test        everything that proves it works: lint, types, tests'
 	@echo 'make lint        format, lint and types only'
-	@echo 'make bench       measure'
+	@echo 'make bench       measure the whole road on the real stack, some three minutes; into var/bench'
 	@echo 'make lock        choose the newest dependencies, write requirements.lock'
 	@echo 'make clean       remove the virtual environment and caches'
 	@echo
@@ -42,6 +43,7 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/python infra/lints/check_house.py
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-lint -q $(PLAYBOOKS)
 	@$(MAKE) --no-print-directory types
 
 types: $(STAMP)
@@ -54,7 +56,7 @@ test: $(STAMP)
 	echo "make test: $$((SECONDS - began)) s, $$([ $$result = 0 ] && echo passed || echo FAILED)"; exit $$result
 
 bench: $(STAMP)
-	$(BIN)/python -m pytest -s tests/load
+	@exec $(BIN)/python tests/load/bench_road.py
 
 # hatchling and editables build the services without reaching out: they are in the group dev
 lock:

@@ -49,7 +49,7 @@ class Execution:
             Verb.DELETE: self._measure_and_clean,
         }
 
-    async def run(self, command: Command, finished: Callable[[], None]) -> None:
+    async def run(self, command: Command, finished: Callable[[], Awaitable[None]]) -> None:
         if not await self._journal.begin(command.id):
             return
         began = time.monotonic()
@@ -62,7 +62,7 @@ class Execution:
             await self._fail(command, f"the agent broke on this command: {type(error).__name__}; see its log", began)
         else:
             _observe(command, "done", began)
-            finished()
+            await finished()
             if done and command.verb is Verb.CREATE:
                 await self._start_server(command, began)
 

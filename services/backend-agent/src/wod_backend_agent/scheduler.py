@@ -1,7 +1,7 @@
 """Which command runs when: one at a time per seat, N in all, in order of arrival."""
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
@@ -17,9 +17,9 @@ log = structlog.get_logger()
 
 
 class Runner(Protocol):
-    async def run(self, command: Command, finished: Callable[[], None]) -> None:
-        """Does the command; calls ``finished`` once its result is in the journal. What follows is its tail,
-        which the seat's next command cuts off."""
+    async def run(self, command: Command, finished: Callable[[], Awaitable[None]]) -> None:
+        """Does the command; awaits ``finished`` once its result is in the journal. What follows is its tail,
+        which comes after whatever waits in line, and which the seat's next command cuts off."""
 
 
 @dataclass(eq=False)
@@ -39,6 +39,7 @@ class Scheduler:
         self._feed = feed
         self._concurrency = concurrency
         self._waiting: list[Command] = []
+        self._line_is_empty = asyncio.Event()
         self._runs: dict[int, Run] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -64,12 +65,20 @@ class Scheduler:
     async def stop(self) -> None:
         """Cancels every run; the journal has them run again at the next start."""
         self._waiting.clear()
+        self._line_is_empty.set()
         for run in self._runs.values():
             self._cancel(run)
         while self._tasks:
             await asyncio.wait(self._tasks)
 
     def _pump(self) -> None:
+        self._fill_places()
+        if self._waiting:
+            self._line_is_empty.clear()
+        else:
+            self._line_is_empty.set()
+
+    def _fill_places(self) -> None:
         for command in list(self._waiting):
             if sum(not run.in_tail for run in self._runs.values()) >= self._concurrency:
                 return
@@ -78,12 +87,14 @@ class Scheduler:
                 self._start(command)
 
     def _start(self, command: Command) -> None:
-        def finished() -> None:
+        async def finished() -> None:
             run.in_tail = True
             # its successor came while the result was being written
             if any(waiting.student == command.student for waiting in self._waiting):
                 self._cancel(run)
             self._pump()
+            # in a rush a lab that is made counts more than a server that its visitor's sign-in starts as well
+            await self._line_is_empty.wait()
 
         run = Run(command, asyncio.create_task(self._runner.run(command, finished)))
         self._runs[command.student] = run

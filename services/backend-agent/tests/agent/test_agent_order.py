@@ -154,3 +154,15 @@ async def test_an_unsigned_create_does_not_come_back_after_its_cleaning(agent: A
     await agent.do(an_unsigned(Verb.DELETE))
     assert (await agent.send(an_unsigned(Verb.CREATE))).status_code == 409
     assert (await agent.send(an_unsigned(Verb.CREATE, registration=2))).status_code == 202
+
+
+async def test_no_server_starts_while_commands_wait_in_line(agent: Agent) -> None:
+    agent.delivery.held = {8, 9, 10}
+    rush = [a_command(student=student) for student in (8, 7, 9, 10)]
+    for command in rush:
+        await agent.send(command)
+    await until(lambda: agent.reporter.ended(rush[1]) and ("create", 9) in agent.delivery.calls)
+    assert ("create", 10) not in agent.delivery.calls
+    assert ("start", "student7") not in agent.hub.calls
+    agent.delivery.let_go.set()
+    await until(lambda: {f"student{student}" for student in (7, 8, 9, 10)} <= {name for _, name in agent.hub.calls})

@@ -6,11 +6,11 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 
 import httpx
 import pytest
-from chaos_kit import KILLS, Chaos, Guest, Moment, caught, marked, unread
-from visitor import until
+from chaos_kit import KILLS, Chaos, Guest, Moment, awaited, caught, marked, unread
 
 from wod_backend_agent.delivery.base import RUN_MARKER
 from wod_common.commands import Command, CommandState, Verb
@@ -132,7 +132,7 @@ async def credentials_not_yet_sent(chaos: Chaos, email: str) -> Guest:
     with chaos.frozen("mailbox"):
         guest = await chaos.register(KILLS, email)
         await chaos.platform.in_state(guest.token, "running")
-        assert chaos.letters(guest) == []
+        assert chaos.letters(guest.email) == []
         await chaos.kill("worker")
     return guest
 
@@ -162,12 +162,7 @@ async def mail_being_decided(chaos: Chaos, email: str) -> Guest:
 
 async def mail_taken(chaos: Chaos, email: str) -> Guest:
     guest = await chaos.register(KILLS, email)
-
-    async def sent() -> str | None:
-        rows = await chaos.platform.operator(f"commands?registration={guest.registration}")
-        return rows[0]["sent_at"]
-
-    await until(sent, "the gate's 250")
+    await awaited(partial(chaos.sent, guest), "the gate's 250")
     await chaos.kill("mailgate")
     return guest
 

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 import psutil
@@ -44,6 +44,11 @@ async def caught(  # poll: a moment of some milliseconds
     return found
 
 
+async def awaited(look: Callable[[], Awaitable[T | None]], what: str) -> T:
+    """``until`` for a question that takes time."""
+    return await until(look, what)
+
+
 @dataclass(frozen=True)
 class Guest:
     email: str
@@ -56,6 +61,10 @@ class Guest:
         return int(self.token.partition("-")[0])
 
 
+#: Registers the address, and kills somebody at the moment that gives the function its name.
+Moment = Callable[["Chaos", str], Awaitable[Guest]]
+
+
 @dataclass(frozen=True)
 class Journalled:
     command: Command
@@ -66,7 +75,7 @@ class Journalled:
 
 @dataclass(frozen=True)
 class Recovery:
-    """``disturbance`` until the credentials are there, and how often they came."""
+    """From the registration to the credentials, and how often they came."""
 
     what: str
     seconds: float
@@ -102,6 +111,21 @@ class Chaos:
         self.stack.kill(service)
         await until(lambda: self.stack.supervisor.deaths[service] > deaths, f"the death of {service}")
 
+    @asynccontextmanager
+    async def away(self, service: str) -> AsyncIterator[None]:
+        """Killed again at every start, before it listens; who calls it is refused."""
+        await self.kill(service)
+        killing = asyncio.create_task(self._keep_killing(service))
+        try:
+            yield
+        finally:
+            killing.cancel()
+
+    async def _keep_killing(self, service: str) -> None:  # poll: a start takes it a second
+        while True:
+            self.stack.kill(service)
+            await asyncio.sleep(0.05)
+
     def journal(self, registration: int, verb: Verb) -> Journalled | None:
         """The registration's command as it stands on the agent's disk."""
         path = self.stack.state.root / "agent" / "journal.sqlite"
@@ -122,27 +146,39 @@ class Chaos:
         """At the moment when the agent has it on its disk."""
         return await caught(lambda: self.in_journal(guest, Verb.CREATE), "the CREATE in the agent's journal")
 
-    def letters(self, guest: Guest) -> list[EmailMessage]:
-        """The credentials mails, every copy."""
-        return [mail for mail in self.stack.mails() if guest.email in mail["To"] and "ready" in mail["Subject"].lower()]
+    def letters(self, email: str, subject: str = "ready") -> list[EmailMessage]:
+        """The mails to the address whose subject has the word, every copy."""
+        return [mail for mail in self.stack.mails() if email in mail["To"] and subject in mail["Subject"].lower()]
 
-    async def credentials(self, guest: Guest, what: str = "") -> tuple[str, str]:
-        """User name and password out of the one letter there is, and how long it took to come."""
-        await until(lambda: bool(self.letters(guest)), f"the credentials of {guest.email}", RECOVERY)
-        letters = self.letters(guest)
-        if what:
-            self.recoveries.append(Recovery(what, time.monotonic() - guest.registered, len(letters)))
+    async def copies(self, email: str, subject: str = "ready") -> int:
+        """Waits for the mail. However often it came, it is one: the same id, the same text."""
+        await until(lambda: bool(self.letters(email, subject)), f"a mail with {subject!r} to {email}", RECOVERY)
+        letters = self.letters(email, subject)
         assert len({letter["Message-ID"] for letter in letters}) == 1
         assert len({text_of(letter) for letter in letters}) == 1
+        return len(letters)
+
+    async def credentials(self, guest: Guest, what: str = "") -> tuple[str, str]:
+        """User name and password; ``what`` befell the guest is for the table."""
+        copies = await self.copies(guest.email)
+        if what:
+            self.recoveries.append(Recovery(what, time.monotonic() - guest.registered, copies))
         return await self.platform.credentials(guest.email)
+
+    async def sent(self, guest: Guest) -> dict[str, Any] | None:
+        """The registration's command, once the api-db knows that the gate has taken it."""
+        rows = await self.platform.operator(f"commands?registration={guest.registration}")
+        return rows[0] if rows[0]["sent_at"] else None
 
     @asynccontextmanager
     async def signed_in(self, username: str, password: str) -> AsyncIterator[Browser]:
         browser = Browser(self.platform.urls["hub"], username)
         answer = await browser.sign_in(password)
-        assert answer.status_code == httpx.codes.FOUND, answer.text
-        yield browser
-        await browser.close()
+        try:
+            assert answer.status_code == httpx.codes.FOUND, answer.text
+            yield browser
+        finally:
+            await browser.close()
 
     def tree(self, username: str, password: str) -> dict[str, tuple[str, str]]:
         """Mode and content of all that was delivered, with the person's own words taken out."""
@@ -196,4 +232,6 @@ def make_content(folder: Path, template: Path) -> None:
         (workshop / "wod.yml").write_text("\n".join(text) + "\n")
 
 
-Moment = Callable[[Chaos, str], Awaitable[Guest]]
+async def lab_answers(browser: Browser) -> httpx.Response | None:
+    answer = await browser.open_lab()
+    return answer if answer.status_code == httpx.codes.OK and "/lab" in answer.url.path else None

@@ -38,6 +38,7 @@ async def judge(chaos: Chaos, guest: Guest, what: str, undisturbed: Tree) -> Non
         assert (await browser.http.get("/hub/home")).status_code == httpx.codes.OK
     command = await chaos.create_of(guest)
     assert marked(command) == []
+    assert list((chaos.stack.state.root / "agent" / "runs").iterdir()) == []
     rows = await chaos.platform.operator(f"commands?registration={guest.registration}")
     assert [(row["verb"], row["state"]) for row in rows] == [("CREATE", "done")]
 

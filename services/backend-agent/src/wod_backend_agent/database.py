@@ -31,13 +31,9 @@ class Database:
 
     def _transact(self, work: Work[Result]) -> Result:
         self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            result = work(self._connection)
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
-        return result
+        # leaving the block commits, or rolls back whatever was raised
+        with self._connection:
+            return work(self._connection)
 
 
 def _connect(path: Path, schema: str) -> sqlite3.Connection:

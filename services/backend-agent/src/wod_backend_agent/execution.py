@@ -57,14 +57,17 @@ class Execution:
             done = await self._verbs[command.verb](command, began)
         except (DeliveryFailed, HubUnavailable, CannotOpen) as error:
             await self._fail(command, str(error), began)
-        except Exception as error:  # the edge of a run: whatever it raises ends this command, not the agent
-            log.exception("a run broke", command=str(command.id), verb=command.verb)
-            await self._fail(command, f"the agent broke on this command: {type(error).__name__}; see its log", began)
+        except Exception as error:  # noqa: BLE001 - the edge of a run: whatever it raises ends this command, not the agent
+            await self._break(command, error, began)
         else:
             _observe(command, "done", began)
             await finished()
             if done and command.verb is Verb.CREATE:
                 await self._start_server(command, began)
+
+    async def _break(self, command: Command, error: Exception, began: float) -> None:
+        log.error("a run broke", command=str(command.id), verb=command.verb, exc_info=error)
+        await self._fail(command, f"the agent broke on this command: {type(error).__name__}; see its log", began)
 
     async def _fail(self, command: Command, error: str, began: float) -> None:
         _observe(command, "failed", began)

@@ -1,6 +1,7 @@
 """The real parts around the agent: Ansible, JupyterHub, the api-db."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -23,6 +24,8 @@ async def real_parts(settings: Settings) -> AsyncIterator[Outside]:
     threads = ThreadPoolExecutor(settings.concurrency + SPARE_THREADS)
     asyncio.get_running_loop().set_default_executor(threads)
     runs = settings.state / "runs"
+    # a killed agent's run whose command is superseded before it runs again would keep its folder, and a password in it
+    await asyncio.to_thread(shutil.rmtree, runs, ignore_errors=True)
     runs.mkdir(mode=0o700, exist_ok=True)
     delivery = AnsibleDelivery(
         notebooks=settings.notebooks,

@@ -34,7 +34,7 @@ async def until(condition: Callable[[], bool | Awaitable[bool]]) -> None:
             met = condition()
             if met if isinstance(met, bool) else await met:
                 return
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.005)  # poll: until the deadline
 
 
 def free_port() -> int:
@@ -126,7 +126,7 @@ class GatedDelivery:
         self.most_running = max(self.running, self.most_running)
         try:
             for _ in range(self.turns):
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # poll: gives the others their turn, takes no time
             if number in self.held:
                 await self.let_go.wait()
         except asyncio.CancelledError:

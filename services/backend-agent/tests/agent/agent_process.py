@@ -29,7 +29,7 @@ class SpawningDelivery(GatedDelivery):
             "sh", "-c", f"echo $$ >> {self.folder}/pids; sleep 600 & sleep 600", env=environment, start_new_session=True
         )
         while not (self.folder / "let-go").exists():  # noqa: ASYNC110 - let go by another process
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # poll: the test ends this process
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 SOURCES := $(wildcard services/*/src infra/*/src infra/lints)
 # one by one: each has a conftest of its own
-TESTS := $(dir $(wildcard services/*/tests/. services/*/tests/*/conftest.py infra/*/tests/. tests/*/*.py))
+TESTS := $(dir $(wildcard services/*/tests/. services/*/tests/*/conftest.py infra/*/tests/. tests/*/*.py tests/*/*/*.py))
 PLAYBOOKS := services/backend-agent/src/wod_backend_agent/playbooks
 
 .PHONY: help demo demo-clean test lint types bench clean lock

@@ -12,7 +12,8 @@ from wod_frontend.wire import Event, NewRegistration, Registration, Workshop, Wo
 Model = TypeVar("Model", bound=BaseModel)
 
 #: A page that takes longer than this is better answered with "try again".
-TIMEOUT = httpx.Timeout(5.0)
+#: registrations of a crowd wait for each other: the answer may take seconds, and must not be given up half-way
+TIMEOUT = httpx.Timeout(5.0, read=30.0)
 #: The api-db sends a comment every 15 s; three missed ones mean that the line is dead.
 STREAM_TIMEOUT = httpx.Timeout(5.0, read=45.0)
 

@@ -10,7 +10,8 @@ from functools import partial
 
 import httpx
 import pytest
-from chaos_kit import KILLS, Chaos, Guest, Moment, awaited, caught, marked, unread
+from chaos_kit import KILLS, Chaos, Guest, Moment, caught, marked, unread
+from visitor import until
 
 from wod_backend_agent.delivery.base import RUN_MARKER
 from wod_common.commands import Command, CommandState, Verb
@@ -163,7 +164,7 @@ async def mail_being_decided(chaos: Chaos, email: str) -> Guest:
 
 async def mail_taken(chaos: Chaos, email: str) -> Guest:
     guest = await chaos.register(KILLS, email)
-    await awaited(partial(chaos.sent, guest), "the gate's 250")
+    await until(partial(chaos.sent, guest), "the gate's 250")
     await chaos.kill("mailgate")
     return guest
 

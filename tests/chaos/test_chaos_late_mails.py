@@ -9,8 +9,9 @@ from uuid import uuid4
 import aiosmtplib
 import httpx
 import pytest
-from chaos_kit import LATE, RANGES, Chaos, Guest, awaited, lab_answers, marked
+from chaos_kit import LATE, RANGES, Chaos, Guest, lab_answers, marked
 from pydantic import SecretStr
+from visitor import until
 
 from wod_api_db.commands.sending import Dispatch, build_mail
 from wod_api_db.settings import Settings
@@ -88,7 +89,7 @@ async def test_late_mails_of_the_previous_person_do_not_touch_the_next_one(chaos
     assert username == USERNAME
     own = await chaos.create_of(guest)
     async with chaos.signed_in(username, password) as browser:
-        await awaited(partial(lab_answers, browser), "the lab")
+        await until(partial(lab_answers, browser), "the lab")
         kernel = await browser.open_kernel()
         await run_cell(kernel, "kept = 41")
         before = await picture(chaos, guest, old, password)

@@ -7,7 +7,7 @@ from functools import partial
 import httpx
 import psutil
 import pytest
-from chaos_kit import BURST, HUB, RANGES, Chaos, Recovery, awaited, caught, lab_answers
+from chaos_kit import BURST, HUB, RANGES, Chaos, Recovery, caught, lab_answers
 from visitor import until
 
 from wod_common.commands import CommandState, Verb
@@ -21,7 +21,7 @@ AWAY_DEATHS = 6
 
 async def comes(chaos: Chaos, email: str) -> str | None:
     """Tries until an answer is final, as a person does; None where the place is taken but its token was not heard."""
-    answer = await awaited(partial(attempt, chaos, email), f"an answer for {email}")
+    answer = await until(partial(attempt, chaos, email), f"an answer for {email}")
     if answer.status_code == httpx.codes.CONFLICT:
         assert answer.json()["type"].endswith("already-registered"), answer.text
         return None
@@ -57,7 +57,7 @@ async def test_a_database_and_a_relay_that_go_away_during_a_burst_cost_no_regist
         await asyncio.wait(coming, return_when=asyncio.FIRST_COMPLETED)
         await chaos.kill("postgres")
         tokens = [token for token in await asyncio.gather(*coming) if token]
-        await until(lambda: deaths["mailbox"] >= last, "the last death of the relay")
+        await caught(lambda: deaths["mailbox"] >= last, "the last death of the relay")
     copies = [await chaos.copies(email) for email in emails]
     chaos.recoveries.append(Recovery("postgres and the relay: the last of ten", time.monotonic() - began, max(copies)))
     assert copies == [1] * CROWD
@@ -85,7 +85,7 @@ async def test_a_hub_killed_during_a_cleanup_leaves_a_clean_seat(chaos: Chaos) -
     guest = await chaos.register(HUB, "hub@example.org")
     username, password = await chaos.credentials(guest)
     async with chaos.signed_in(username, password) as browser:
-        await awaited(partial(lab_answers, browser), "the lab")
+        await until(partial(lab_answers, browser), "the lab")
         await browser.open_kernel()
         assert students_processes(chaos, username)
         began = time.monotonic()

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import httpx
 import psutil
-from visitor import PATIENCE, Platform, text_of, until
+from visitor import PATIENCE, Platform, text_of
 
 from wod_backend_agent.delivery.base import RUN_MARKER
 from wod_common.commands import Command, CommandState, Verb
@@ -42,11 +42,6 @@ async def caught(  # poll: a moment of some milliseconds
         assert time.monotonic() < deadline, f"{what} did not come within {patience:.0f} s"
         await asyncio.sleep(TICK)
     return found
-
-
-async def awaited(look: Callable[[], Awaitable[T | None]], what: str) -> T:
-    """``until`` for a question that takes time."""
-    return await until(look, what)
 
 
 @dataclass(frozen=True)
@@ -109,7 +104,7 @@ class Chaos:
         """Returns when the process is gone; its successor starts a third of a second later."""
         deaths = self.stack.supervisor.deaths[service]
         self.stack.kill(service)
-        await until(lambda: self.stack.supervisor.deaths[service] > deaths, f"the death of {service}")
+        await caught(lambda: self.stack.supervisor.deaths[service] > deaths, f"the death of {service}")
 
     @asynccontextmanager
     async def away(self, service: str) -> AsyncIterator[None]:
@@ -152,7 +147,7 @@ class Chaos:
 
     async def copies(self, email: str, subject: str = "ready") -> int:
         """Waits for the mail. However often it came, it is one: the same id, the same text."""
-        await until(lambda: bool(self.letters(email, subject)), f"a mail with {subject!r} to {email}", RECOVERY)
+        await caught(lambda: bool(self.letters(email, subject)), f"a mail with {subject!r} to {email}", RECOVERY)
         letters = self.letters(email, subject)
         assert len({letter["Message-ID"] for letter in letters}) == 1
         assert len({text_of(letter) for letter in letters}) == 1

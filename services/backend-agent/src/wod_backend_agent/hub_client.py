@@ -17,6 +17,9 @@ START_LIMIT = 60.0  # seconds until a started server answers
 STOP_LIMIT = 60.0  # seconds until a stopped server is gone
 PATIENCE = 0.2  # seconds between two looks
 
+#: A header of every answer of the hub, and of none of its proxy.
+HUBS_OWN = "X-JupyterHub-Version"
+
 
 class JupyterHub:
     """Implements ``wod_backend_agent.hub.Hub``; ``url`` is the hub's, without ``/hub``. Every call may be cancelled."""
@@ -137,10 +140,16 @@ class JupyterHub:
         return server
 
     async def _call(self, method: str, path: str) -> httpx.Response:
+        """Raises HubUnavailable also for an answer that is not the hub's: the proxy says 404 while it has no routes."""
         try:
-            return await self._client.request(method, path)
+            answer = await self._client.request(method, path)
         except httpx.HTTPError as error:
             raise self._away(error) from error
+        if HUBS_OWN not in answer.headers:
+            raise HubUnavailable(
+                f"what answered at {self._url} ({answer.status_code}) is not JupyterHub: is it starting?"
+            )
+        return answer
 
     def _away(self, error: httpx.HTTPError) -> HubUnavailable:
         return HubUnavailable(f"no answer from JupyterHub at {self._url} ({type(error).__name__}): is it running?")

@@ -14,6 +14,8 @@ from visitor import Platform
 
 import wod_backend_agent
 from wod_demo.settings import DemoSettings
+from wod_jupyterhub.testing import Browser as Student
+from wod_jupyterhub.testing import run_cell
 
 RENDERED = ("*.ipynb", "*.yaml", "*.py", "*.sh", "*.src", "*.tf", "*.env", "Variables.ps1")
 PLAYBOOKS = Path(wod_backend_agent.__file__).parent / "playbooks"
@@ -41,6 +43,11 @@ async def test_what_is_delivered_is_what_ansible_makes_of_it(
     await sign_in(page, username, password)
     await expect(page.locator(".jp-Notebook:visible")).to_contain_text("Workshops-on-Demand", timeout=PATIENCE)
     await expect(page.locator(".lm-TabBar-tab.lm-mod-current").filter(has_text="0-ReadMeFirst.ipynb")).to_be_visible()
+    student = Student(real_platform.urls["hub"], username)
+    await student.sign_in(password)
+    await student.open_lab()
+    assert (await run_cell(await student.open_kernel(), "print(6 * 7)")).strip() == "42"
+    await student.close()
     await real_platform.end(token)
     await real_platform.cleaned(token)
 

@@ -7,7 +7,7 @@ from sqlalchemy import Enum, TextClause, text
 from sqlalchemy.orm import MappedColumn, mapped_column
 
 
-def state_column(states: type[StrEnum], default: str | None = None) -> MappedColumn[Any]:
+def state_column(states: type[StrEnum], default: str | None = None, *, nullable: bool = False) -> MappedColumn[Any]:
     """Text with a check: a new state is a migration of one constraint, not of a type."""
     name = f"{states.__name__.lower()}_is_known"
     kind = Enum(
@@ -18,7 +18,7 @@ def state_column(states: type[StrEnum], default: str | None = None) -> MappedCol
         name=name,
         values_callable=lambda e: [s.value for s in e],
     )
-    return mapped_column(kind, server_default=default)
+    return mapped_column(kind, server_default=default, nullable=nullable)
 
 
 def state_in(*states: StrEnum) -> TextClause:

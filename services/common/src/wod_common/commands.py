@@ -57,6 +57,8 @@ class Command(BaseModel):
     workshop: WorkshopName
     generation: Order | None = None
     sequence: Order | None = None
+    #: RESET of a range only: its last student number; ``student`` is its first
+    last: StudentNumber | None = None
     authority: Literal["signed", "listed"] = "signed"
 
     @model_validator(mode="after")
@@ -64,6 +66,12 @@ class Command(BaseModel):
         ordered = self.generation is not None and self.sequence is not None
         if ordered != (self.authority == "signed"):
             raise ValueError("a signed command carries generation and sequence, a listed peer's carries neither")
+        return self
+
+    @model_validator(mode="after")
+    def _a_range_is_reset_in_order(self) -> "Command":
+        if self.last is not None and (self.verb is not Verb.RESET or self.last < self.student):
+            raise ValueError("only RESET takes a range, from its first to its last student number")
         return self
 
     @property

@@ -31,5 +31,6 @@ def _require(*roles: Role) -> Callable[[Claims], Awaitable[Claims]]:
     return check
 
 
+Admin = Annotated[Claims, Depends(_require(Role.ADMIN))]
 Moderator = Annotated[Claims, Depends(_require(Role.MODERATOR, Role.ADMIN))]
 Agent = Annotated[Claims, Depends(_require(Role.AGENT))]

@@ -1,10 +1,22 @@
 """Locations: back ends with a hub, a gate and an interval of seats."""
 
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
 from sqlalchemy import CheckConstraint, text
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from wod_api_db.columns import state_column
 from wod_api_db.db import Base
+
+
+class Transport(StrEnum):
+    """How commands reach the location: mail to its gate, or straight to its agent."""
+
+    SMTP = "smtp"
+    REST = "rest"
 
 
 class Location(Base):
@@ -29,6 +41,19 @@ class Location(Base):
     gate_port: Mapped[int] = mapped_column(server_default="10025")
     admin_user: Mapped[str] = mapped_column(server_default="wodadmin")
     hub_url: Mapped[str]
+    #: what partners of the original's API are told: a lab is at ``proto://fqdn:port``
+    proto: Mapped[str] = mapped_column(server_default="https")
+    port: Mapped[int] = mapped_column(server_default="443")
+    transport: Mapped[Transport] = state_column(Transport, "smtp")
+    #: REST transport only
+    agent_url: Mapped[str] = mapped_column(server_default="")
+    sealed_agent_token: Mapped[str | None]
+    #: takes nobody new since; who is in stays
+    drained_at: Mapped[datetime | None]
+    #: None until the agent reports for the first time: a listed peer's agent never does
+    last_heartbeat_at: Mapped[datetime | None]
+    #: the agent's last report of itself
+    health: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
 
     @property
     def command_address(self) -> str:

@@ -67,6 +67,7 @@ class MailSender:
             mail = (await session.execute(statement)).scalar_one_or_none()
             if mail is None:
                 return None
+            assert mail.registration_id is not None
             registration = await registrations.read(session, mail.registration_id)
             assert registration is not None
             context = mail_context(registration, self._settings, mail.template)

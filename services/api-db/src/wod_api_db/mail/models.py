@@ -1,6 +1,7 @@
 """Outgoing mails, a row each."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, func
@@ -21,7 +22,8 @@ class Mail(Base):
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    registration_id: Mapped[int] = mapped_column(ForeignKey("registrations.id"))
+    #: None for a mail to the operator
+    registration_id: Mapped[int | None] = mapped_column(ForeignKey("registrations.id"))
     template: Mapped[str]
     recipient: Mapped[str]
     message_id: Mapped[str] = mapped_column(unique=True)
@@ -32,3 +34,7 @@ class Mail(Base):
     error: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     sent_at: Mapped[datetime | None]
+    #: what the template needs beside the registration
+    data: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    #: taken by the relay, and come back later; ``error`` says why
+    bounced_at: Mapped[datetime | None]

@@ -47,6 +47,24 @@ class Registration(Base):
             "ends_at",
             postgresql_where=state_in(RegistrationState.RUNNING, RegistrationState.EXPIRING),
         ),
+        Index(
+            "registrations_no_show",
+            "no_show_at",
+            postgresql_where=text("no_show_at IS NOT NULL AND state IN ('running', 'expiring')"),
+        ),
+        Index(
+            "registrations_idempotency",
+            "idempotency_key",
+            unique=True,
+            postgresql_where=text("idempotency_key IS NOT NULL"),
+        ),
+        Index("registrations_person", "email_key"),
+        Index(
+            "registrations_retention",
+            "ended_at",
+            postgresql_where=text("pseudonymised_at IS NULL AND ended_at IS NOT NULL"),
+        ),
+        Index("registrations_created", "created_at"),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -79,6 +97,19 @@ class Registration(Base):
     failure: Mapped[str | None]
     completion: Mapped[int | None]
     cleaned_at: Mapped[datetime | None]
+    extensions: Mapped[int] = mapped_column(server_default="0")
+    #: the next step against a person who never logs in: a reminder, then the end; None where there is none to come
+    no_show_at: Mapped[datetime | None]
+    no_show_reminded_at: Mapped[datetime | None]
+    first_login_at: Mapped[datetime | None]
+    #: proves the browser that registered: SHA-256 of a key it alone was given; empty once it has been used
+    browser_hash: Mapped[str] = mapped_column(server_default="")
+    corrected_at: Mapped[datetime | None]
+    idempotency_key: Mapped[str | None]
+    #: SHA-256 of the request that came with the key
+    request_hash: Mapped[str | None]
+    #: since then nothing in the row leads to the person
+    pseudonymised_at: Mapped[datetime | None]
 
     workshop: Mapped[Workshop] = relationship(lazy="raise")
     location: Mapped[Location] = relationship(lazy="raise")

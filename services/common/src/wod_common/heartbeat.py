@@ -1,0 +1,62 @@
+"""What an agent tells the api-db of itself every few seconds, and what it is told in return."""
+
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from wod_common.commands import Order, StudentNumber
+
+#: Between two heartbeats of an agent.
+INTERVAL_SECONDS = 10.0
+#: A location that has been silent for this long is taken for unhealthy.
+SILENCE_SECONDS = 60.0
+
+Count = Annotated[int, Field(ge=0, le=2**53)]
+
+
+class SeatLogin(BaseModel):
+    """The first successful login of the seat's present holder."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    student: StudentNumber
+    generation: Order
+    at: AwareDatetime
+
+
+class Heartbeat(BaseModel):
+    """Sizes in bytes; ``load`` is the host's load average over a minute, ``cpus`` what to compare it with."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: Annotated[str, Field(max_length=40)]
+    #: the hub answers
+    hub: bool
+    #: commands that wait, and that run, and how many may run at once
+    waiting: Count
+    running: Count
+    concurrency: Count
+    cpus: Count
+    load: Annotated[float, Field(ge=0, le=1e6)]
+    memory_total: Count
+    memory_available: Count
+    disk_total: Count
+    disk_free: Count
+    #: since the agent started, of seats that are still held; repeated with every heartbeat
+    logins: Annotated[list[SeatLogin], Field(max_length=10_000)] = []
+
+
+class SeatInUse(BaseModel):
+    """A seat that a person holds. ``seconds_left`` is None before the clock has started."""
+
+    model_config = ConfigDict(frozen=True)
+
+    student: StudentNumber
+    generation: Order
+    seconds_left: float | None
+
+
+class HeartbeatReceipt(BaseModel):
+    """Every seat of the location that is in use; any other one is free, or on its way to be."""
+
+    seats: list[SeatInUse]

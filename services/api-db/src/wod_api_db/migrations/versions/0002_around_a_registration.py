@@ -168,6 +168,7 @@ def upgrade() -> None:
     op.add_column("locations", sa.Column("sealed_agent_token", sa.Text(), nullable=True))
     op.add_column("locations", sa.Column("drained_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("locations", sa.Column("last_heartbeat_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("locations", sa.Column("unhealthy_since", sa.DateTime(timezone=True), nullable=True))
     op.add_column(
         "locations", sa.Column("health", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False)
     )
@@ -292,6 +293,7 @@ def downgrade() -> None:
     op.drop_column("mails", "bounced_at")
     op.drop_column("mails", "data")
     op.drop_column("locations", "health")
+    op.drop_column("locations", "unhealthy_since")
     op.drop_column("locations", "last_heartbeat_at")
     op.drop_column("locations", "drained_at")
     op.drop_column("locations", "sealed_agent_token")

@@ -7,15 +7,20 @@ from contextlib import asynccontextmanager, suppress
 from fastapi import FastAPI
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from wod_api_db import __version__
 from wod_api_db.accounts.endpoints import router as accounts
 from wod_api_db.accounts.models import WorkerSighting
+from wod_api_db.audit.endpoints import router as audit
 from wod_api_db.commands.endpoints import router as commands
 from wod_api_db.db import make_engine, make_sessions
+from wod_api_db.limits import RateLimits
+from wod_api_db.openapi import DESCRIPTION, TAGS, describe
 from wod_api_db.registrations.addresses import DenyList
 from wod_api_db.registrations.endpoints import router as registrations
 from wod_api_db.registrations.following import Notifications
+from wod_api_db.registrations.operating import router as operating
 from wod_api_db.settings import Settings
 from wod_api_db.students.endpoints import router as students
 from wod_api_db.workshops.endpoints import router as workshops
@@ -45,11 +50,16 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(
         title="Workshops-on-Demand",
         version=__version__,
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
         lifespan=lifespan,
         responses=responses(BadRequest, Unprocessable),
     )
+    app.state.limits = RateLimits(settings)
+    app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
     add_problem_handlers(app)
-    for router in (accounts, workshops, registrations, commands, students):
+    describe(app)
+    for router in (accounts, workshops, operating, registrations, commands, students, audit):
         app.include_router(router)
     app.include_router(health_router({"database": lambda: _database(engine), "worker": lambda: _worker(engine)}))
     return app

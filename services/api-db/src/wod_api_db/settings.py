@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from wod_api_db.accounts.tokens import AccessTokens
+from wod_common.proxies import LOOPBACK, TrustedProxies
 from wod_common.sealing import Sealer, derive_key
 from wod_common.tokens import CommandSigner
 
@@ -35,6 +36,14 @@ class Settings(BaseSettings):
     relay_password: SecretStr | None = None
     relay_tls: Literal["none", "starttls", "tls"] = "none"
     deny_list: Path | None = None
+    #: addresses and networks, with commas: whom ``X-Forwarded-For`` is believed, the portal above all
+    trusted_proxies: TrustedProxies = LOOPBACK
+    #: from one address: a conference's room may stand behind one
+    registrations_per_minute: int = Field(default=600, ge=1)
+    #: from one address: checking a password costs a tenth of a second of a processor
+    logins_per_minute: int = Field(default=300, ge=1)
+    #: for one user name
+    wrong_passwords_per_minute: int = Field(default=20, ge=1)
 
     #: how long a registration may wait: for its location to take the command, and in the location's line
     acceptance_limit: timedelta = timedelta(minutes=30)

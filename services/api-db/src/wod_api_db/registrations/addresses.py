@@ -80,6 +80,14 @@ def check_address(text: str, deny: DenyList) -> Address:
     return Address(email=_ascii(checked), key=key)
 
 
+def key_of(text: str) -> str:
+    """The key of an address as somebody writes it, allowed or not. Raises AddressDenied where it is none."""
+    try:
+        return _key(_validated(text.strip()))
+    except EmailNotValidError as error:
+        raise AddressDenied(f"{error} Please check the address.") from error
+
+
 def _validated(text: str) -> ValidatedEmail:
     return validate_email(text, check_deliverability=False, allow_smtputf8=False, test_environment=True, strict=True)
 

@@ -103,23 +103,3 @@ class EventView(BaseModel):
     type: str
     state: RegistrationState
     data: dict[str, Any]
-
-
-class RegistrationRow(BaseModel):
-    """A registration as an operator sees it in a list."""
-
-    id: int
-    state: RegistrationState
-    workshop: str
-    location: str
-    student: str
-    email: str
-    created_at: datetime
-    ends_at: datetime | None
-    completion: int | None
-    cleaned_at: datetime | None
-    failure: str | None
-
-
-class RegistrationList(BaseModel):
-    items: list[RegistrationRow]

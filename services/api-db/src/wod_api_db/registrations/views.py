@@ -10,7 +10,7 @@ from wod_api_db.registrations import repository
 from wod_api_db.registrations.changing import extension_of
 from wod_api_db.registrations.links import browser_key, personal_token
 from wod_api_db.registrations.models import Registration
-from wod_api_db.registrations.schemas import NewRegistrationView, RegistrationRow, RegistrationState, RegistrationView
+from wod_api_db.registrations.schemas import NewRegistrationView, RegistrationState, RegistrationView
 from wod_api_db.settings import Settings
 from wod_api_db.states import HOLDING
 
@@ -101,19 +101,3 @@ def _promised_end(registration: Registration, template: str) -> datetime | None:
     if template == "credentials" and registration.ready_at is not None:
         return registration.ready_at + registration.duration
     return registration.ends_at
-
-
-def operator_row(registration: Registration) -> RegistrationRow:
-    return RegistrationRow(
-        id=registration.id,
-        state=registration.state,
-        workshop=registration.workshop.notebook,
-        location=registration.location.name,
-        student=registration.student.username if registration.student else "",
-        email=registration.email,
-        created_at=registration.created_at,
-        ends_at=registration.ends_at,
-        completion=registration.completion,
-        cleaned_at=registration.cleaned_at,
-        failure=registration.failure,
-    )

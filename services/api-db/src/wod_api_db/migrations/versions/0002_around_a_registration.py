@@ -152,6 +152,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("notices_to_mail", "notices", ["id"], unique=False, postgresql_where=sa.text("mailed_at IS NULL"))
+    op.create_index("audit_of_account", "audit", ["username", "id"], unique=False)
+    op.add_column("accounts", sa.Column("tokens_valid_after", sa.DateTime(timezone=True), nullable=True))
     op.add_column("commands", sa.Column("first_student", sa.Integer(), nullable=True))
     op.add_column("commands", sa.Column("last_student", sa.Integer(), nullable=True))
     op.add_column("locations", sa.Column("proto", sa.Text(), server_default="https", nullable=False))
@@ -208,6 +210,12 @@ def upgrade() -> None:
     op.add_column("registrations", sa.Column("idempotency_key", sa.Text(), nullable=True))
     op.add_column("registrations", sa.Column("request_hash", sa.Text(), nullable=True))
     op.add_column("registrations", sa.Column("pseudonymised_at", sa.DateTime(timezone=True), nullable=True))
+    op.create_index("commands_in_order", "commands", ["created_at", "id"], unique=False)
+    op.create_index("commands_of_location", "commands", ["location_id", "created_at", "id"], unique=False)
+    op.create_index("commands_in_state", "commands", ["state", "created_at", "id"], unique=False)
+    op.create_index("registrations_in_state", "registrations", ["state", "id"], unique=False)
+    op.create_index("registrations_of_workshop", "registrations", ["workshop_id", "id"], unique=False)
+    op.create_index("registrations_of_location", "registrations", ["location_id", "id"], unique=False)
     op.create_index("registrations_created", "registrations", ["created_at"], unique=False)
     op.create_index(
         "registrations_idempotency",
@@ -271,6 +279,12 @@ def downgrade() -> None:
     op.drop_index(
         "registrations_idempotency", table_name="registrations", postgresql_where=sa.text("idempotency_key IS NOT NULL")
     )
+    op.drop_index("registrations_of_location", table_name="registrations")
+    op.drop_index("registrations_of_workshop", table_name="registrations")
+    op.drop_index("registrations_in_state", table_name="registrations")
+    op.drop_index("commands_in_state", table_name="commands")
+    op.drop_index("commands_of_location", table_name="commands")
+    op.drop_index("commands_in_order", table_name="commands")
     op.drop_index("registrations_created", table_name="registrations")
     op.drop_column("registrations", "pseudonymised_at")
     op.drop_column("registrations", "request_hash")
@@ -304,6 +318,8 @@ def downgrade() -> None:
     op.drop_column("locations", "proto")
     op.drop_column("commands", "last_student")
     op.drop_column("commands", "first_student")
+    op.drop_column("accounts", "tokens_valid_after")
+    op.drop_index("audit_of_account", table_name="audit")
     op.drop_index("notices_to_mail", table_name="notices", postgresql_where=sa.text("mailed_at IS NULL"))
     op.drop_table("notices")
     op.drop_index("badges_one_per_workshop", table_name="badges", postgresql_where=sa.text("workshop_id IS NOT NULL"))

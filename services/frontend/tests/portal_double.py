@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, FastAPI, Header, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from wod_api_db.registrations.schemas import (
@@ -92,6 +92,8 @@ class ApiDouble:
         self.view = registration()
         self.story: list[EventView] = []
         self.requests: list[RegistrationRequest] = []
+        #: the addresses of those who registered
+        self.visitors: list[str | None] = []
         self.corrections: list[str] = []
         self.refusal: Exception | None = None
         self.away = False
@@ -223,8 +225,11 @@ def _registrations(double: ApiDouble) -> APIRouter:
     router = APIRouter()
 
     @router.post("", status_code=201)
-    async def register(body: RegistrationRequest) -> NewRegistrationView:
+    async def register(
+        body: RegistrationRequest, x_forwarded_for: Annotated[str | None, Header()] = None
+    ) -> NewRegistrationView:
         double.requests.append(body)
+        double.visitors.append(x_forwarded_for)
         if double.refusal:
             raise double.refusal
         if "@" not in body.email:

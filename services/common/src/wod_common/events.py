@@ -53,4 +53,6 @@ class CommandEvent(BaseModel):
 class CommandEventReceipt(BaseModel):
     """The api-db has stored the event; ``state`` is where the command now stands for it."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"state": "running"}]})
+
     state: CommandState

@@ -16,10 +16,12 @@ def health_router(checks: Mapping[str, Check]) -> APIRouter:
 
     @router.get("/healthz")
     async def healthz() -> dict[str, str]:
+        """The process lives."""
         return {"status": "ok"}
 
     @router.get("/readyz", responses={503: {"description": "A part is not ready"}})
     async def readyz() -> JSONResponse:
+        """It can do its work; a part that cannot is named."""
         parts: dict[str, str] = {}
         ready = True
         for name, check in checks.items():
@@ -32,6 +34,7 @@ def health_router(checks: Mapping[str, Check]) -> APIRouter:
 
     @router.get("/metrics", response_class=Response)
     async def metrics() -> Response:
+        """For Prometheus."""
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     return router

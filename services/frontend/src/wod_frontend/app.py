@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from wod_common.health import health_router
 from wod_frontend import catalogue, registering, sessions
@@ -40,4 +41,5 @@ def create_app(settings: Settings) -> FastAPI:
     add_failure_pages(app)
     app.add_middleware(FormLimit)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
     return app

@@ -26,6 +26,7 @@ async def list_workshops(session: SessionDep, active: bool | None = None) -> Wor
 async def show_workshop(
     notebook: Annotated[str, Path(max_length=80, pattern=r"^[^\x00]+$")], session: SessionDep
 ) -> WorkshopView:
+    """One workshop of the catalogue."""
     rows = await repository.catalogue(session, notebook)
     if not rows:
         raise NotFound(f"there is no workshop {notebook!r}; GET /api/v1/workshops lists them")

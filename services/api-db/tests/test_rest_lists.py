@@ -25,7 +25,8 @@ async def all_pages(api: Api, headers: dict[str, str], path: str, limit: int) ->
         assert len(page["items"]) == limit
         items += page["items"]
         page = await listed(api, headers, path, limit=limit, cursor=page["next"])
-    return items + page["items"]
+    items += page["items"]
+    return items
 
 
 @pytest.mark.parametrize("path", ["students", "registrations", "commands", "audit", "accounts"])
@@ -108,7 +109,7 @@ async def test_commands_and_students_are_filtered(api: Api, agent: AgentDouble, 
     await agent.finish("CREATE", password="x")
     await api.register("grace@example.org")
     other = await api.value("SELECT id FROM registrations WHERE email LIKE 'grace%'")
-    for query, count in (
+    expected: tuple[tuple[dict[str, Any], int], ...] = (
         ({"registration": other}, 1),
         ({"state": "done"}, 1),
         ({"state": "failed"}, 0),
@@ -116,7 +117,8 @@ async def test_commands_and_students_are_filtered(api: Api, agent: AgentDouble, 
         ({"verb": "RESET"}, 0),
         ({"location": 1}, 2),
         ({"location": 2}, 0),
-    ):
+    )
+    for query, count in expected:
         assert len((await listed(api, headers, "commands", **query))["items"]) == count, query
     assert len((await listed(api, headers, "students", state="assigned"))["items"]) == 2
     assert len((await listed(api, headers, "students", location=1))["items"]) == 40

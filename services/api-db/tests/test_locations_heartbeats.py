@@ -7,7 +7,6 @@ import pytest
 from api_support import AgentDouble, Api
 from locations_support import Operator, beat, running
 from sqlalchemy import text
-from sqlalchemy.dialects import postgresql
 
 from wod_api_db.locations.heartbeat_repository import seats_in_use_query
 from wod_api_db.sweep import sweep
@@ -156,7 +155,9 @@ async def test_a_heartbeat_looks_at_no_ended_registration(api: Api) -> None:
         " '', now() FROM registrations, generate_series(1, 5000)"
     )
     await api.change("ANALYZE registrations")
-    query = str(seats_in_use_query(1).compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}))
+    async with api.sessions() as session:
+        dialect = (await session.connection()).dialect
+    query = seats_in_use_query(1).compile(dialect=dialect, compile_kwargs={"literal_binds": True})
     plan = "\n".join(row[0] for row in await api.rows(f"EXPLAIN {query}"))
     assert "Seq Scan on registrations" not in plan, plan
     assert "registrations_uncleaned" in plan or "registrations_one_per_seat" in plan, plan

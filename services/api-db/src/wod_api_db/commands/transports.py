@@ -1,11 +1,13 @@
 """The ways of a command to its location: a mail to its gate, or a call to its agent."""
 
 import asyncio
+import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
+from functools import cached_property
 from http import HTTPStatus
 from typing import Protocol
 
@@ -113,13 +115,18 @@ class RestTransport:
         try:
             async with (
                 asyncio.timeout(TIMEOUT_SECONDS),
-                httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as http,
+                httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False, verify=self._trusted) as http,
             ):
                 response = await http.post(url, json=body, headers=headers)
         except (TimeoutError, httpx.HTTPError, httpx.InvalidURL) as error:
             reason = str(error) or type(error).__name__
             raise TemporarySendingFailure(f"the agent at {dispatch.agent.url} cannot be reached: {reason}") from error
         _judge(response, dispatch.command)
+
+    @cached_property
+    def _trusted(self) -> ssl.SSLContext:
+        """The system's authorities, as for the mails; ``SSL_CERT_FILE`` names others."""
+        return ssl.create_default_context()
 
     def _open(self, agent: AgentAccess) -> str:
         try:

@@ -19,6 +19,7 @@ from wod_api_db.commands.transports import (
 )
 from wod_api_db.db import now
 from wod_api_db.locations.models import Location, Transport
+from wod_api_db.mail.sending import Relay, SmtpRelay
 from wod_api_db.registrations import lifecycle
 from wod_api_db.registrations import repository as registrations
 from wod_api_db.settings import Settings, gap
@@ -29,20 +30,23 @@ log = structlog.get_logger(__name__)
 
 
 class CommandSender:
-    """The worker's job ``send-command``."""
+    """The worker's job ``send-command``. ``relay_to`` makes the way to a gate."""
 
     def __init__(self, sessions: async_sessionmaker[AsyncSession], settings: Settings) -> None:
         self._sessions = sessions
         self._settings = settings
-        self._gate = SmtpTransport(settings)
-        self._agent = RestTransport(settings)
+        self._by_mail = SmtpTransport(settings, self.relay_to)
+        self._by_rest = RestTransport(settings)
+
+    def relay_to(self, host: str, port: int) -> Relay:
+        return SmtpRelay(host=host, port=port)
 
     async def send(self, command_id: UUID) -> None:
         """Nothing happens where the command is not due: another worker has it, or it is settled."""
         dispatch = await self._claim(command_id)
         if dispatch is None:
             return
-        transport: CommandTransport = self._agent if dispatch.agent else self._gate
+        transport: CommandTransport = self._by_rest if dispatch.agent else self._by_mail
         failure: TemporarySendingFailure | PermanentSendingFailure | None = None
         try:
             await transport.send(dispatch)

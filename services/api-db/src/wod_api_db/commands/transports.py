@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -14,7 +15,7 @@ from typing import Protocol
 import httpx
 from pydantic import ValidationError
 
-from wod_api_db.mail.sending import PermanentMailFailure, SmtpRelay, TemporaryMailFailure
+from wod_api_db.mail.sending import PermanentMailFailure, Relay, SmtpRelay, TemporaryMailFailure
 from wod_api_db.settings import Settings
 from wod_common.commands import Command, CommandReceipt, Verb
 from wod_common.problems import ProblemDetails
@@ -84,12 +85,13 @@ def build_mail(dispatch: Dispatch, settings: Settings) -> EmailMessage:
 
 @dataclass(frozen=True)
 class SmtpTransport:
-    """A mail to the location's gate, as in the original."""
+    """A mail to the location's gate, as in the original. ``relay_to`` makes the way to a host's port."""
 
     settings: Settings
+    relay_to: Callable[[str, int], Relay] = SmtpRelay
 
     async def send(self, dispatch: Dispatch) -> None:
-        relay = SmtpRelay(host=dispatch.host, port=dispatch.port)
+        relay = self.relay_to(dispatch.host, dispatch.port)
         try:
             await relay.send(build_mail(dispatch, self.settings), self.settings.mail_sender, dispatch.recipient)
         except TemporaryMailFailure as error:

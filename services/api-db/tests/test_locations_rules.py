@@ -6,6 +6,8 @@ import pytest
 from api_support import AGENT, Api
 from locations_support import HOUSTON, Operator
 
+from wod_api_db.locations.schemas import LARGEST_BASE, LARGEST_LOCATION, LARGEST_SEATS
+
 
 @pytest.fixture
 async def operator(api: Api) -> Operator:
@@ -56,6 +58,20 @@ async def test_intervals_may_touch(operator: Operator) -> None:
 )
 async def test_a_wrong_value_is_refused(operator: Operator, changes: dict[str, Any]) -> None:
     await operator.refused(422, "POST", "/locations", HOUSTON | changes)
+
+
+async def test_the_largest_location_fits(operator: Operator) -> None:
+    largest: dict[str, Any] = {
+        "id": LARGEST_LOCATION,
+        "basestdid": LARGEST_BASE,
+        "seats": LARGEST_SEATS,
+        "gate_port": 65535,
+    }
+    await operator.add_houston(**largest)
+    assert (await operator.done("GET", f"/locations/{LARGEST_LOCATION}"))["seats"]["free"] == LARGEST_SEATS
+    await operator.refused(422, "GET", f"/locations/{LARGEST_LOCATION + 1}")
+    await operator.done("PATCH", f"/locations/{LARGEST_LOCATION}", {"seats": 0})
+    await operator.add_houston(id=3, name="Pune", basestdid=LARGEST_BASE)
 
 
 async def test_a_change_touches_what_it_names(operator: Operator) -> None:

@@ -11,8 +11,8 @@ from wod_api_db.locations.models import Transport
 
 #: A location's rows of seats are made at once, and its agent's heartbeat names them one by one.
 LARGEST_SEATS = 10_000
-#: the global ids of the seats are four-byte integers
-LARGEST_BASE = 2**31 - 1 - LARGEST_SEATS
+#: the global ids of the seats are four-byte integers, and so is the end of their interval, one behind the last
+LARGEST_BASE = 2**31 - 2 - LARGEST_SEATS
 LARGEST_LOCATION = 2**31 - 1
 
 

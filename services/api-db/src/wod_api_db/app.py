@@ -19,6 +19,7 @@ from wod_api_db.registrations.following import Notifications
 from wod_api_db.settings import Settings
 from wod_api_db.students.endpoints import router as students
 from wod_api_db.workshops.endpoints import router as workshops
+from wod_api_db.workshops.syncing_endpoints import router as syncing
 from wod_common.health import health_router
 from wod_common.problems import BadRequest, Unprocessable, add_problem_handlers, responses
 
@@ -49,7 +50,7 @@ def create_app(settings: Settings) -> FastAPI:
         responses=responses(BadRequest, Unprocessable),
     )
     add_problem_handlers(app)
-    for router in (accounts, workshops, registrations, commands, students):
+    for router in (accounts, syncing, workshops, registrations, commands, students):
         app.include_router(router)
     app.include_router(health_router({"database": lambda: _database(engine), "worker": lambda: _worker(engine)}))
     return app

@@ -70,6 +70,8 @@ def only_refusal(report: ImportReport) -> tuple[int | None, str]:
         ("range", "\n  - 7\n  - 9", "range", (7, 9)),
         ("description", ">\n  one\n  two", "description", "one two"),
         ("presenter", "Zoë 🦊", "presenter", "Zoë 🦊"),
+        ("name", "Code 👩\u200d💻", "name", "Code 👩\u200d💻"),
+        ("name", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "name", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"),
     ],
 )
 def test_values_as_they_are_written(tmp_path: Path, key: str, written: str, field: str, value: Any) -> None:
@@ -118,6 +120,8 @@ def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
         ("alternateLocation", "[[a]]", "put it in quotes"),
         ("description", '"a\\ud800b"', "printable"),
         ("description", '"a\\0b"', "printable"),
+        ("description", '"a\\u202eb"', "printable"),
+        ("description", '"a\\u200bb"', "printable"),
         ("compile", "'a.sh; rm -rf /'", "without folders"),
         ("badgeImg", "'WOD Badge'", "begins with https://"),
     ],

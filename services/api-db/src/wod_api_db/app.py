@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from wod_api_db import __version__
 from wod_api_db.accounts.endpoints import router as accounts
 from wod_api_db.accounts.models import WorkerSighting
+from wod_api_db.badges.endpoints import router as badges
 from wod_api_db.commands.endpoints import router as commands
 from wod_api_db.db import make_engine, make_sessions
 from wod_api_db.registrations.addresses import DenyList
@@ -50,7 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
         responses=responses(BadRequest, Unprocessable),
     )
     add_problem_handlers(app)
-    for router in (accounts, syncing, workshops, registrations, commands, students):
+    for router in (accounts, badges, syncing, workshops, registrations, commands, students):
         app.include_router(router)
     app.include_router(health_router({"database": lambda: _database(engine), "worker": lambda: _worker(engine)}))
     return app

@@ -66,9 +66,7 @@ def _petals(p: Palette, n: Sequence[int]) -> str:
     count = 7 + n[0] % 6
     narrow, wide = 13 + n[1] % 8, 24 + n[2] % 12
     turns = [360 * number / count for number in range(count)]
-    outer = "".join(
-        f'<ellipse cy="-70" rx="{wide}" ry="44" transform="rotate({turn:.1f})"/>' for turn in turns
-    )
+    outer = "".join(f'<ellipse cy="-70" rx="{wide}" ry="44" transform="rotate({turn:.1f})"/>' for turn in turns)
     inner = "".join(
         f'<ellipse cy="-66" rx="{narrow}" ry="30" transform="rotate({turn + 180 / count:.1f})"/>' for turn in turns
     )
@@ -149,7 +147,7 @@ def _hexagon(radius: float) -> str:
     """With round corners, standing on one of them."""
     corners = [_polar(radius, 60 * side) for side in range(6)]
     cut = 34 / radius
-    path = []
+    path: list[str] = []
     for number, (x, y) in enumerate(corners):
         (ax, ay), (bx, by) = corners[number - 1], corners[(number + 1) % 6]
         path.append(
@@ -206,14 +204,14 @@ def _svg(p: Palette, emblem: str, title: str, line: str, brand: str) -> str:
 
 def workshop_badge(notebook: str, name: str, brand: str) -> str:
     """Colours and ornament are the workshop's own: its name decides them, the same at every call."""
-    numbers = hashlib.sha256(f"{notebook}\n{name}".encode()).digest()
+    title = plain(name)[:LONGEST].strip() or notebook
+    numbers = hashlib.sha256(f"{notebook}\n{title}".encode()).digest()
     p = PALETTES[numbers[31] % len(PALETTES)]
     ornament = ORNAMENTS[numbers[30] % len(ORNAMENTS)](p, numbers)
     tick = (
         f'<circle r="50" fill="{p.light}"/><path d="M-22 2L-7 17L23 -15" fill="none" stroke="{p.deep}"'
         ' stroke-width="11" stroke-linecap="round" stroke-linejoin="round"/>'
     )
-    title = plain(name)[:LONGEST].strip() or notebook
     return _svg(p, ornament + tick, title, "Workshop finished", plain(brand)[:LONGEST])
 
 

@@ -7,7 +7,7 @@ from html import escape
 #: Width of a bold character in parts of the font's size, generous: fonts differ.
 _WIDTHS = (
     ("iljI.,:;'|!·`", 0.33),
-    ("frt()[]{}-/\\\" *", 0.42),
+    ('frt()[]{}-/\\" *', 0.42),
     ("mwMW@%&—", 0.95),
 )
 _NARROW = {character: width for characters, width in _WIDTHS for character in characters}

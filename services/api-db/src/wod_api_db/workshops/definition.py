@@ -15,6 +15,8 @@ PLACEHOLDERS = frozenset({"", "???", "tbd", "todo", "n/a"})
 #: A seat is somebody's for hours; a longer loan is a mistyped one.
 MAX_HOURS = 31 * 24
 LAST_STUDENT = 999_999
+#: Zero width non-joiner and joiner do not show, and are needed: Persian is written with the one, emoji with the other.
+_JOINERS = {0x200C: None, 0x200D: None}
 _BARE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 #: a leading zero would be octal to other readers of YAML 1.1
 _WHOLE = re.compile(r"0|[1-9][0-9]{0,8}")
@@ -70,7 +72,7 @@ def _line_of_text(limit: int, *, needed: bool = False) -> Callable[[Any], str]:
         if not isinstance(value, str):
             raise ValueError("is not a text; put it in quotes")  # noqa: TRY004 - pydantic collects ValueErrors only
         line = " ".join(value.split())
-        if len(line) > limit or not line.isprintable():
+        if len(line) > limit or not line.translate(_JOINERS).isprintable():
             raise ValueError(f"write at most {limit} printable characters")
         return line
 

@@ -71,7 +71,12 @@ def only_refusal(report: ImportReport) -> tuple[int | None, str]:
         ("description", ">\n  one\n  two", "description", "one two"),
         ("presenter", "Zoë 🦊", "presenter", "Zoë 🦊"),
         ("name", "Code 👩\u200d💻", "name", "Code 👩\u200d💻"),
-        ("name", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "name", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"),
+        (
+            "name",
+            "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+            "name",
+            "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        ),
     ],
 )
 def test_values_as_they_are_written(tmp_path: Path, key: str, written: str, field: str, value: Any) -> None:

@@ -227,6 +227,51 @@ async def test_alternate_locations_are_placements_in_the_order_written(api: Api,
     assert await api.rows(query) == [(1, 0), (2, 1)]
 
 
+async def test_seats_overlap_at_an_alternate_location_too(api: Api, content: Path) -> None:
+    await api.change(MOUGINS)
+    await api.change("UPDATE placements SET location_id = 2")
+    write_workshop(content, "WKSHP-Z", first=2, last=6)
+    assert (await sync(api, content)).refused == []
+    edit(content, "duration: 2", "duration: 2\nalternateLocation: Mougins", "WKSHP-Z")
+    [refused] = (await sync(api, content)).refused
+    assert refused.reason.startswith("seats 2 to 6 at Mougins overlap seats 1 to 3 of WKSHP-API101")
+    assert await api.value("SELECT count(*) FROM placements") == 2
+
+
+async def somebody_waits(api: Api) -> None:
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    for _ in range(600):
+        if await api.value(query):
+            return
+        await asyncio.sleep(0.05)  # poll: the synchronisation comes to the operator's row
+    raise AssertionError("nobody waits for a lock")
+
+
+async def test_what_an_operator_sets_meanwhile_is_not_written_over(api: Api, content: Path) -> None:
+    edit(content, "[1,3]", "[5,9]")
+    async with api.sessions.begin() as operator:
+        await operator.execute(text("UPDATE placements SET first_seat = 2, last_seat = 4, imported = false"))
+        syncing = asyncio.create_task(sync(api, content))
+        await somebody_waits(api)
+    await syncing
+    assert await api.rows("SELECT first_seat, last_seat FROM placements") == [(2, 4)]
+
+
+async def test_people_register_while_workshops_are_synchronised(api: Api, content: Path) -> None:
+    async def change_and_sync(last: int) -> None:
+        edit(content, f"range: [1,{last - 1}]", f"range: [1,{last}]")
+        await sync(api, content)
+
+    async def sync_again_and_again() -> None:
+        for last in range(4, 14):
+            await change_and_sync(last)
+
+    rush = asyncio.gather(*(api.register(f"p{number}@example.org") for number in range(40)))
+    answers, _ = await asyncio.gather(rush, sync_again_and_again())
+    codes = [answer.status_code for answer in answers]
+    assert (codes.count(201), codes.count(409)) == (3, 37)
+
+
 async def test_an_alternate_of_the_operators_own_stays_open(api: Api, content: Path) -> None:
     await api.change(MOUGINS)
     await api.change(

@@ -78,7 +78,9 @@ async def _stored(session: AsyncSession, home: int | None) -> Stored:
         raise NoLocation("there is no location yet for workshops to run at; add one first")
     workshops = {row.notebook: row for row in (await session.execute(select(Workshop))).scalars()}
     placements: dict[int, list[Placement]] = defaultdict(list)
-    for row in (await session.execute(select(Placement).order_by(Placement.rank, Placement.id))).scalars():
+    # locked in the order in which registering does: a range that an operator sets meanwhile is not written over
+    query = select(Placement).order_by(Placement.id).with_for_update(key_share=True)
+    for row in sorted((await session.execute(query)).scalars(), key=lambda row: (row.rank, row.id)):
         placements[row.workshop_id].append(row)
     return Stored(workshops, placements, locations, min(locations) if home is None else home)
 

@@ -75,7 +75,7 @@ def test_a_hostile_title_stays_text_within_the_picture(title: str) -> None:
     for svg in (workshop_badge("WKSHP-X", title, title), special_badge(0, 3, title, title)):
         root = parsed(svg)
         assert all(plain(text) == text for text, *_ in lines(root))
-        assert all(width(text) * size <= 430 and 300 < y < 525 for text, x, y, size in lines(root) if x)
+        assert all(width(text) * size <= 430 and 300 < y < 535 for text, x, y, size in lines(root) if x)
         assert len(svg) < 20_000
 
 
@@ -139,6 +139,12 @@ def test_what_never_fits_ends_in_an_ellipsis() -> None:
     block = set_in("word " * 100, 418, 150, range(54, 22, -2))
     assert block.lines[-1].endswith("…")
     assert block.height <= 150
+
+
+def test_a_word_is_torn_only_where_it_must_be() -> None:
+    assert set_in("Containerisation", 418, 150, range(54, 22, -2)).lines == ("Containerisation",)
+    assert len(set_in("Containerisation" * 3, 418, 150, range(54, 22, -2)).lines) > 1
+    assert len(set_in("コンテナとクラウドの基礎を学びましょう", 418, 150, range(54, 22, -2)).lines) == 3
 
 
 def test_a_character_with_its_marks_is_not_torn_apart() -> None:

@@ -70,6 +70,9 @@ def only_refusal(report: ImportReport) -> tuple[int | None, str]:
         ("range", "\n  - 7\n  - 9", "range", (7, 9)),
         ("description", ">\n  one\n  two", "description", "one two"),
         ("presenter", "Zoë 🦊", "presenter", "Zoë 🦊"),
+        ("presenter", "Ada & Bob", "presenter", "Ada & Bob"),
+        ("location", "'mougins'", "location", "mougins"),
+        ("replayLink", " \t'https://example.org/r '", "replay_link", "https://example.org/r"),
         ("name", "Code 👩\u200d💻", "name", "Code 👩\u200d💻"),
         (
             "name",
@@ -81,6 +84,22 @@ def only_refusal(report: ImportReport) -> tuple[int | None, str]:
 )
 def test_values_as_they_are_written(tmp_path: Path, key: str, written: str, field: str, value: Any) -> None:
     assert getattr(read(tmp_path, with_line(key, written)), field) == value
+
+
+@pytest.mark.parametrize(
+    ("key", "way_out"),
+    [
+        ("alternatLocation", "write alternateLocation, if that is meant"),
+        ("replaylink", "write replayLink, if that is meant"),
+        ("videoLink", "remove it or mend its name"),
+        ("'\u202e'", "remove it or mend its name"),
+    ],
+)
+def test_a_mistyped_key_is_noted_with_what_may_be_meant(tmp_path: Path, key: str, way_out: str) -> None:
+    put(tmp_path, f"{BASE}{key}: x\n")
+    [note] = import_workshops([tmp_path]).notes
+    assert note.reason.endswith(f"is not known and is ignored; {way_out}")
+    assert note.line == len(BASE.splitlines()) + 1
 
 
 def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:

@@ -227,6 +227,17 @@ async def test_alternate_locations_are_placements_in_the_order_written(api: Api,
     assert await api.rows(query) == [(1, 0), (2, 1)]
 
 
+async def test_a_new_workshop_runs_where_its_file_says(api: Api, content: Path) -> None:
+    await api.change(MOUGINS)
+    write_workshop(content, "WKSHP-New", first=1, last=3)
+    edit(content, "duration: 2", "duration: 2\nlocation: mougins", "WKSHP-New")
+    edit(content, "duration: 2", "duration: 2\nlocation: Atlantis")
+    report = await sync(api, content)
+    assert (report.created, report.refused) == (["WKSHP-New"], [])
+    assert [note.reason.partition(",")[0] for note in report.notes] == ["location names 'Atlantis'"]
+    assert await api.rows("SELECT location_id FROM placements ORDER BY workshop_id") == [(1,), (2,)]
+
+
 async def test_seats_overlap_at_an_alternate_location_too(api: Api, content: Path) -> None:
     await api.change(MOUGINS)
     await api.change("UPDATE placements SET location_id = 2")

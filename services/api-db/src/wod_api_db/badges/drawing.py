@@ -186,8 +186,8 @@ def _lettering(p: Palette, title: str, line: str, brand: str) -> str:
     below = set_in(line.upper(), 330, 24, range(18, 9, -1)).svg(
         300, 478, f'fill="{p.spark}" font-weight="700" letter-spacing="1.5"'
     )
-    foot = set_in(brand, 215, 22, range(16, 8, -1)).svg(
-        300, 513, f'fill="{p.light}" fill-opacity=".85" font-weight="500"'
+    foot = set_in(brand, 205, 34, range(16, 11, -1)).svg(
+        300, 514, f'fill="{p.light}" fill-opacity=".85" font-weight="500"'
     )
     return f'<g font-family="{FONTS}" text-anchor="middle">{heading}{below}{foot}</g>'
 

@@ -76,15 +76,25 @@ class Block:
 
 
 def set_in(text: str, box_width: int, box_height: int, sizes: range) -> Block:
-    """The text in the largest of the falling ``sizes`` that fits; one that never fits ends in an ellipsis."""
-    for size in sizes:
+    """The text in the largest of the falling ``sizes`` that fits; one that never fits ends in an ellipsis.
+
+    A word is torn only where it is longer than a line of the smallest size.
+    """
+    longest = max((width(word) for word in text.split(" ") if not _is_written_without_blanks(word)), default=0.0)
+    whole = [size for size in sizes if longest * size <= box_width]
+    for size in whole or sizes:
         lines = _wrap(text, box_width / size)
         block = Block(tuple(_balanced(text, lines, box_width / size)), size)
         if block.height <= box_height:
             return block
-    room = int(box_height / (1.2 * block.size))
+    room = max(1, int(box_height / (1.2 * block.size)))
     shortened = _wrap(text, (box_width - block.size) / block.size)[:room]
     return Block((*shortened[:-1], f"{shortened[-1]}…"), block.size)
+
+
+def _is_written_without_blanks(word: str) -> bool:
+    """Chinese and Japanese may break anywhere."""
+    return any(unicodedata.east_asian_width(character) in "WF" for character in word)
 
 
 def _wrap(text: str, limit: float) -> list[str]:

@@ -203,6 +203,8 @@ class WorkshopDefinition(BaseModel):
     monoappliance: Flag = False
     multiappliance: Flag = False
     session_type: Literal["Workshops-on-Demand", "Coding Challenge"] = "Workshops-on-Demand"
+    #: name or host name of the location of a workshop that has none yet; empty is the installation's first
+    location: Annotated[str, BeforeValidator(_line_of_text(80))] = ""
     #: names or host names of locations where the workshop may run too, the preferred one first
     alternate_location: Texts = ()
     pre_requisite: LongText = ""

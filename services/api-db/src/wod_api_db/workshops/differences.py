@@ -14,7 +14,7 @@ from wod_api_db.workshops.models import Placement, Workshop
 from wod_api_db.workshops.overlaps import Stored, is_the_authors
 from wod_api_db.workshops.sync_report import Change, SyncReport
 
-_NOT_COLUMNS = {"capacity", "range"}
+_NOT_COLUMNS = {"capacity", "range", "location"}
 
 
 @dataclass
@@ -70,10 +70,12 @@ class Differences:
                 self._changed(definition.notebook, f"placement at {where}", "open", "closed")
 
     def _note_unknown_locations(self, definition: WorkshopDefinition) -> None:
-        for name in definition.alternate_location:
+        named = [("location", definition.location)] if definition.location else []
+        named += [("alternateLocation", name) for name in definition.alternate_location]
+        for key, name in named:
             if self.stored.named(name) is None:
-                reason = f"alternateLocation names {name!r}, no location's name or host name; it is passed over"
-                self._note(definition, "alternateLocation", reason)
+                reason = f"{key} names {name!r}, no location's name or host name; it is passed over"
+                self._note(definition, key, reason)
 
     def _add_placement(self, workshop: Workshop, definition: WorkshopDefinition, location: Location, rank: int) -> None:
         first, last = definition.range

@@ -6,6 +6,7 @@ import re
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -166,9 +167,9 @@ def _refusal(file: Path, entries: dict[str, Entry], location: tuple[int | str, .
 def _unknown_keys(file: Path, entries: dict[str, Entry]) -> Iterator[Refusal]:
     for key, entry in entries.items():
         if key not in KEYS and key != "notebook":
-            yield Refusal(
-                file, entry.line, f"the key {key[:80]!r} is not known and is ignored; remove it or mend its name"
-            )
+            meant = get_close_matches(key[:80], KEYS, 1, cutoff=0.8)
+            way_out = f"write {meant[0]}, if that is meant" if meant else "remove it or mend its name"
+            yield Refusal(file, entry.line, f"the key {key[:80]!r} is not known and is ignored; {way_out}")
 
 
 def _oddities(file: Path, entries: dict[str, Entry], definition: WorkshopDefinition) -> Iterator[Refusal]:

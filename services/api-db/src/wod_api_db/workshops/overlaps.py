@@ -38,11 +38,15 @@ class Stored:
 
     def targets(self, definition: WorkshopDefinition) -> list[Location]:
         """Where the workshop shall run: it stays where its first placement is, and the alternates follow."""
-        placements = self.placements_of(definition.notebook)
-        home = placements[0].location_id if placements else self.home
-        alternates = (self.named(name) for name in definition.alternate_location)
-        locations = (self.locations[home], *(location for location in alternates if location is not None))
+        named = [self.named(name) for name in definition.alternate_location]
+        locations = [self._home(definition), *(location for location in named if location is not None)]
         return list({location.id: location for location in locations}.values())
+
+    def _home(self, definition: WorkshopDefinition) -> Location:
+        placements = self.placements_of(definition.notebook)
+        if placements:
+            return self.locations[placements[0].location_id]
+        return self.named(definition.location) or self.locations[self.home]
 
 
 def is_the_authors(placement: Placement) -> bool:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from wod_api_db import __version__
 from wod_api_db.accounts.endpoints import router as accounts
 from wod_api_db.accounts.models import WorkerSighting
+from wod_api_db.badges.endpoints import router as badges
 from wod_api_db.commands.endpoints import router as commands
 from wod_api_db.db import make_engine, make_sessions
 from wod_api_db.locations.endpoints import router as locations
@@ -22,11 +23,25 @@ from wod_api_db.settings import Settings
 from wod_api_db.students.endpoints import router as students
 from wod_api_db.workshops.endpoints import router as workshops
 from wod_api_db.workshops.placements import router as placements
+from wod_api_db.workshops.syncing_endpoints import router as syncing
 from wod_common.health import health_router
 from wod_common.problems import BadRequest, Unprocessable, add_problem_handlers, responses
 
 #: without a sighting for this long there is no worker
 WORKER_SILENCE = 10.0
+
+ROUTERS = (
+    accounts,
+    badges,
+    commands,
+    locations,
+    pauses,
+    placements,
+    registrations,
+    students,
+    syncing,
+    workshops,
+)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -52,7 +67,7 @@ def create_app(settings: Settings) -> FastAPI:
         responses=responses(BadRequest, Unprocessable),
     )
     add_problem_handlers(app)
-    for router in (accounts, workshops, registrations, commands, students, locations, pauses, placements):
+    for router in ROUTERS:
         app.include_router(router)
     app.include_router(health_router({"database": lambda: _database(engine), "worker": lambda: _worker(engine)}))
     return app

@@ -35,6 +35,8 @@ class Settings(BaseSettings):
     relay_password: SecretStr | None = None
     relay_tls: Literal["none", "starttls", "tls"] = "none"
     deny_list: Path | None = None
+    #: content folders of workshops, separated by colons; of two workshops with one name the earlier folder's counts
+    content: str = ""
 
     #: how long a registration may wait: for its location to take the command, and in the location's line
     acceptance_limit: timedelta = timedelta(minutes=30)
@@ -64,6 +66,10 @@ class Settings(BaseSettings):
     def plain_database_url(self) -> str:
         """For asyncpg itself, which does not know SQLAlchemy's scheme."""
         return self.database_url.get_secret_value().replace("+asyncpg", "", 1)
+
+    @property
+    def content_folders(self) -> list[Path]:
+        return [Path(folder) for folder in self.content.split(":") if folder]
 
     @cached_property
     def signer(self) -> CommandSigner:

@@ -50,6 +50,14 @@ class Settings(BaseSettings):
     silence_limit: timedelta = timedelta(minutes=15)
     #: with gaps of up to a minute: about an hour
     attempts_limit: int = 64
+    #: days, or an ISO 8601 duration: so long after the end nothing leads from a registration to its person any more
+    retention: timedelta = Field(default=timedelta(days=365), ge=timedelta(days=1), le=timedelta(days=36_500))
+
+    @field_validator("retention", mode="before")
+    @classmethod
+    def _days(cls, value: object) -> object:
+        """A bare number is in days: whoever writes 30 does not mean seconds."""
+        return f"P{value}D" if isinstance(value, str) and value.isdecimal() else value
 
     @field_validator("database_url")
     @classmethod

@@ -72,7 +72,7 @@ COMMAND: Machine[C] = Machine(
 MAIL: Machine[MailState] = Machine(
     "mail",
     {
-        MailState.QUEUED: frozenset({MailState.SENDING}),
+        MailState.QUEUED: frozenset({MailState.SENDING, MailState.FAILED}),
         MailState.SENDING: frozenset({MailState.SENDING, MailState.QUEUED, MailState.SENT, MailState.FAILED}),
     },
 )

@@ -98,6 +98,7 @@ async def end(session: AsyncSession, registration: Registration, reason: str) ->
         return
     _move(registration, target)
     registration.ended_at = now
+    registration.ended_by = reason
     await session.flush()
     await tell(session, registration, target.value, reason=reason)
     await clean(session, registration)

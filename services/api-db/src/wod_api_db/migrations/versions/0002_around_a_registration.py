@@ -151,6 +151,13 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_index(
+        "notices_of_registration",
+        "notices",
+        ["registration_id"],
+        unique=False,
+        postgresql_where=sa.text("registration_id IS NOT NULL"),
+    )
     op.create_index("notices_to_mail", "notices", ["id"], unique=False, postgresql_where=sa.text("mailed_at IS NULL"))
     op.add_column("commands", sa.Column("last_student", sa.Integer(), nullable=True))
     op.add_column("locations", sa.Column("proto", sa.Text(), server_default="https", nullable=False))
@@ -174,6 +181,7 @@ def upgrade() -> None:
     op.add_column(
         "mails", sa.Column("data", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False)
     )
+    op.create_index("mails_failed", "mails", ["created_at"], unique=False, postgresql_where=sa.text("state = 'failed'"))
     op.add_column("mails", sa.Column("bounced_at", sa.DateTime(timezone=True), nullable=True))
     op.alter_column("mails", "registration_id", existing_type=sa.BIGINT(), nullable=True)
     op.add_column("placements", sa.Column("rank", sa.Integer(), server_default="0", nullable=False))
@@ -197,6 +205,7 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("range_reset IS NOT NULL"),
     )
+    op.add_column("registrations", sa.Column("ended_by", sa.Text(), nullable=True))
     op.add_column("registrations", sa.Column("extensions", sa.Integer(), server_default="0", nullable=False))
     op.add_column("registrations", sa.Column("no_show_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("registrations", sa.Column("no_show_reminded_at", sa.DateTime(timezone=True), nullable=True))
@@ -220,6 +229,20 @@ def upgrade() -> None:
         ["no_show_at"],
         unique=False,
         postgresql_where=sa.text("no_show_at IS NOT NULL AND state IN ('running', 'expiring')"),
+    )
+    op.create_index(
+        "registrations_idempotency_age",
+        "registrations",
+        ["created_at"],
+        unique=False,
+        postgresql_where=sa.text("idempotency_key IS NOT NULL"),
+    )
+    op.create_index(
+        "registrations_erasing",
+        "registrations",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("pseudonymised_at IS NULL AND email = ''"),
     )
     op.create_index("registrations_person", "registrations", ["email_key"], unique=False)
     op.create_index(
@@ -262,6 +285,16 @@ def downgrade() -> None:
     )
     op.drop_index("registrations_person", table_name="registrations")
     op.drop_index(
+        "registrations_erasing",
+        table_name="registrations",
+        postgresql_where=sa.text("pseudonymised_at IS NULL AND email = ''"),
+    )
+    op.drop_index(
+        "registrations_idempotency_age",
+        table_name="registrations",
+        postgresql_where=sa.text("idempotency_key IS NOT NULL"),
+    )
+    op.drop_index(
         "registrations_no_show",
         table_name="registrations",
         postgresql_where=sa.text("no_show_at IS NOT NULL AND state IN ('running', 'expiring')"),
@@ -279,6 +312,7 @@ def downgrade() -> None:
     op.drop_column("registrations", "no_show_reminded_at")
     op.drop_column("registrations", "no_show_at")
     op.drop_column("registrations", "extensions")
+    op.drop_column("registrations", "ended_by")
     op.drop_index(
         "placements_range_reset", table_name="placements", postgresql_where=sa.text("range_reset IS NOT NULL")
     )
@@ -290,6 +324,7 @@ def downgrade() -> None:
     op.execute("DELETE FROM mails WHERE registration_id IS NULL")
     op.alter_column("mails", "registration_id", existing_type=sa.BIGINT(), nullable=False)
     op.drop_column("mails", "bounced_at")
+    op.drop_index("mails_failed", table_name="mails", postgresql_where=sa.text("state = 'failed'"))
     op.drop_column("mails", "data")
     op.drop_column("locations", "health")
     op.drop_column("locations", "last_heartbeat_at")
@@ -300,6 +335,9 @@ def downgrade() -> None:
     op.drop_column("locations", "port")
     op.drop_column("locations", "proto")
     op.drop_column("commands", "last_student")
+    op.drop_index(
+        "notices_of_registration", table_name="notices", postgresql_where=sa.text("registration_id IS NOT NULL")
+    )
     op.drop_index("notices_to_mail", table_name="notices", postgresql_where=sa.text("mailed_at IS NULL"))
     op.drop_table("notices")
     op.drop_index("badges_one_per_workshop", table_name="badges", postgresql_where=sa.text("workshop_id IS NOT NULL"))

@@ -110,7 +110,7 @@ async def test_erasing_ends_the_session_and_leaves_nothing_of_the_person(
     await api.change("UPDATE registrations SET failure = 'old@example.org is unknown', idempotency_key = id || 'ada'")
     erased = await api.http.delete(f"/api/v1/registrations/{token}/data")
     assert erased.json() == {"scope": "address", "registrations": 2, "seats_being_cleaned": 1}
-    assert await api.rows("SELECT state, ended_by FROM registrations ORDER BY id") == [("ended", "person")] * 2
+    assert await api.rows("SELECT state, end_reason FROM registrations ORDER BY id") == [("ended", "person")] * 2
     for value in ("ada", "example.org", "analytical"):
         assert set(await found(api, value)) <= {"accounts", "workshops"}, value
     await clean(agent)
@@ -167,7 +167,7 @@ async def test_an_operator_exports_and_erases_by_address_without_writing_it_down
     assert [row["name"] for row in exported.json()["registrations"]] == ["Ada"]
     erased = await api.http.post("/api/v1/persons/erase", json=body, headers=headers)
     assert erased.json() == {"scope": "address", "registrations": 1, "seats_being_cleaned": 1}
-    assert await api.rows("SELECT state, ended_by FROM registrations") == [("ended", "operator")]
+    assert await api.rows("SELECT state, end_reason FROM registrations") == [("ended", "operator")]
     again = await api.http.post("/api/v1/persons/export", json=body, headers=headers)
     assert again.json()["registrations"] == []
     audit = await api.rows("SELECT username, action, object_id, data FROM audit ORDER BY id")

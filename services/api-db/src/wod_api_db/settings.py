@@ -36,7 +36,7 @@ class Settings(BaseSettings):
     relay_tls: Literal["none", "starttls", "tls"] = "none"
     deny_list: Path | None = None
 
-    #: how long a registration may wait for its location to take the command
+    #: how long a registration may wait: for its location to take the command, and in the location's line
     acceptance_limit: timedelta = timedelta(minutes=30)
     #: the original apologises after this time too; a deployment takes seconds
     deployment_limit: timedelta = timedelta(minutes=10)

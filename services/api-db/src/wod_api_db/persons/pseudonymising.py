@@ -73,7 +73,7 @@ async def pseudonymise(session: AsyncSession, registration: Registration, settin
 
 def _empty(registration: Registration, key: str, values: PersonalValues) -> None:
     registration.failure = values.erase(registration.failure)
-    registration.name = registration.email = registration.company = registration.browser_hash = ""
+    registration.name = registration.email = registration.company = ""
     registration.email_key = key
     registration.link_nonce = secrets.token_urlsafe(12)
     registration.idempotency_key = registration.request_hash = None

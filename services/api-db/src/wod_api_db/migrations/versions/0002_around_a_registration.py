@@ -159,6 +159,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("registration_id IS NOT NULL"),
     )
     op.create_index("notices_to_mail", "notices", ["id"], unique=False, postgresql_where=sa.text("mailed_at IS NULL"))
+    op.add_column("commands", sa.Column("first_student", sa.Integer(), nullable=True))
     op.add_column("commands", sa.Column("last_student", sa.Integer(), nullable=True))
     op.add_column("locations", sa.Column("proto", sa.Text(), server_default="https", nullable=False))
     op.add_column("locations", sa.Column("port", sa.Integer(), server_default="443", nullable=False))
@@ -175,6 +176,7 @@ def upgrade() -> None:
     op.add_column("locations", sa.Column("sealed_agent_token", sa.Text(), nullable=True))
     op.add_column("locations", sa.Column("drained_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("locations", sa.Column("last_heartbeat_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("locations", sa.Column("unhealthy_since", sa.DateTime(timezone=True), nullable=True))
     op.add_column(
         "locations", sa.Column("health", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False)
     )
@@ -205,12 +207,11 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("range_reset IS NOT NULL"),
     )
-    op.add_column("registrations", sa.Column("ended_by", sa.Text(), nullable=True))
     op.add_column("registrations", sa.Column("extensions", sa.Integer(), server_default="0", nullable=False))
     op.add_column("registrations", sa.Column("no_show_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("registrations", sa.Column("no_show_reminded_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("registrations", sa.Column("first_login_at", sa.DateTime(timezone=True), nullable=True))
-    op.add_column("registrations", sa.Column("browser_hash", sa.Text(), server_default="", nullable=False))
+    op.add_column("registrations", sa.Column("end_reason", sa.Text(), nullable=True))
     op.add_column("registrations", sa.Column("corrected_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("registrations", sa.Column("idempotency_key", sa.Text(), nullable=True))
     op.add_column("registrations", sa.Column("request_hash", sa.Text(), nullable=True))
@@ -307,12 +308,11 @@ def downgrade() -> None:
     op.drop_column("registrations", "request_hash")
     op.drop_column("registrations", "idempotency_key")
     op.drop_column("registrations", "corrected_at")
-    op.drop_column("registrations", "browser_hash")
+    op.drop_column("registrations", "end_reason")
     op.drop_column("registrations", "first_login_at")
     op.drop_column("registrations", "no_show_reminded_at")
     op.drop_column("registrations", "no_show_at")
     op.drop_column("registrations", "extensions")
-    op.drop_column("registrations", "ended_by")
     op.drop_index(
         "placements_range_reset", table_name="placements", postgresql_where=sa.text("range_reset IS NOT NULL")
     )
@@ -327,6 +327,7 @@ def downgrade() -> None:
     op.drop_index("mails_failed", table_name="mails", postgresql_where=sa.text("state = 'failed'"))
     op.drop_column("mails", "data")
     op.drop_column("locations", "health")
+    op.drop_column("locations", "unhealthy_since")
     op.drop_column("locations", "last_heartbeat_at")
     op.drop_column("locations", "drained_at")
     op.drop_column("locations", "sealed_agent_token")
@@ -338,6 +339,7 @@ def downgrade() -> None:
     op.drop_index(
         "notices_of_registration", table_name="notices", postgresql_where=sa.text("registration_id IS NOT NULL")
     )
+    op.drop_column("commands", "first_student")
     op.drop_index("notices_to_mail", table_name="notices", postgresql_where=sa.text("mailed_at IS NULL"))
     op.drop_table("notices")
     op.drop_index("badges_one_per_workshop", table_name="badges", postgresql_where=sa.text("workshop_id IS NOT NULL"))

@@ -21,6 +21,7 @@ from wod_api_db.db import make_engine, make_sessions
 from wod_api_db.mail.delivering import MailSender
 from wod_api_db.mail.outbox import SEND_MAIL
 from wod_api_db.mail.sending import SmtpRelay
+from wod_api_db.persons.retention import retire
 from wod_api_db.settings import Settings
 from wod_api_db.sweep import sweep
 from wod_common.logs import configure_logging
@@ -58,11 +59,12 @@ def make_queue(
     return queue
 
 
-async def _sweep_for_ever(sessions: async_sessionmaker[AsyncSession]) -> None:
+async def _sweep_for_ever(sessions: async_sessionmaker[AsyncSession], settings: Settings) -> None:
     identity = uuid4().hex
     while True:
         try:
             await sweep(sessions, identity)
+            await retire(sessions, settings)
         except (DBAPIError, OSError) as error:
             log.warning("sweep failed, trying again", reason=str(error))
         await asyncio.sleep(SWEEP_SECONDS)
@@ -80,7 +82,7 @@ async def run(settings: Settings) -> bool:
     connection.add_termination_listener(lambda _: queue.shutdown.set())
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, queue.shutdown.set)
-    sweeping = asyncio.create_task(_sweep_for_ever(sessions))
+    sweeping = asyncio.create_task(_sweep_for_ever(sessions, settings))
     try:
         await queue.run(
             dequeue_timeout=timedelta(seconds=5),

@@ -18,6 +18,10 @@ from wod_api_db.registrations.addresses import DenyList
 from wod_api_db.registrations.endpoints import router as registrations
 from wod_api_db.registrations.following import Notifications
 from wod_api_db.settings import Settings
+from wod_api_db.statistics.endpoints import router as statistics
+from wod_api_db.statistics.gauges import Gauges
+from wod_api_db.statistics.service import public_statistics
+from wod_api_db.statistics.timing import RequestTiming
 from wod_api_db.students.endpoints import router as students
 from wod_api_db.workshops.endpoints import router as workshops
 from wod_common.health import health_router
@@ -29,11 +33,13 @@ WORKER_SILENCE = 10.0
 
 def create_app(settings: Settings) -> FastAPI:
     engine = make_engine(settings)
+    sessions = make_sessions(engine)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.settings = settings
-        app.state.sessions = make_sessions(engine)
+        app.state.sessions = sessions
+        app.state.public_statistics = public_statistics(sessions)
         app.state.deny_list = read_deny_list(settings)
         app.state.notifications = Notifications(settings.plain_database_url)
         listening = asyncio.create_task(app.state.notifications.run())
@@ -50,9 +56,11 @@ def create_app(settings: Settings) -> FastAPI:
         responses=responses(BadRequest, Unprocessable),
     )
     add_problem_handlers(app)
-    for router in (accounts, workshops, registrations, persons, commands, students):
+    for router in (accounts, workshops, registrations, persons, commands, students, statistics):
         app.include_router(router)
-    app.include_router(health_router({"database": lambda: _database(engine), "worker": lambda: _worker(engine)}))
+    checks = {"database": lambda: _database(engine), "worker": lambda: _worker(engine)}
+    app.include_router(health_router(checks, Gauges(sessions).exposition))
+    app.add_middleware(RequestTiming)
     return app
 
 

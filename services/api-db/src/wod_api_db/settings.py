@@ -20,6 +20,8 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = 8021
+    #: where the worker serves /metrics, at the same host; none by default
+    worker_metrics_port: int | None = Field(default=None, ge=1, le=65_535)
     database_url: SecretStr
     #: one secret, at least 32 characters; the keys for its uses are derived from it
     secret: SecretStr = Field(min_length=32)

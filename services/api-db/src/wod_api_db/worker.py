@@ -12,6 +12,7 @@ import structlog
 from pgqueuer import PgQueuer
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.models import Job
+from prometheus_client import start_http_server
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
@@ -75,6 +76,8 @@ async def run(settings: Settings) -> bool:
 
     PgQueuer's own check of the listener fails at every start, for it asks before it listens; so it is not used.
     """
+    if settings.worker_metrics_port is not None:
+        start_http_server(settings.worker_metrics_port, settings.host)
     engine = make_engine(settings, pool_size=CONCURRENCY)
     sessions = make_sessions(engine)
     connection = await asyncpg.connect(settings.plain_database_url)

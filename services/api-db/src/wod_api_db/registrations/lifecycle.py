@@ -19,6 +19,7 @@ from wod_api_db.registrations.models import Registration
 from wod_api_db.registrations.schemas import RegistrationState
 from wod_api_db.settings import Settings, gap
 from wod_api_db.states import REGISTRATION, STUDENT
+from wod_api_db.statistics.counting import count
 from wod_api_db.students.models import Student
 from wod_api_db.students.states import StudentState
 from wod_common.commands import Verb
@@ -38,6 +39,7 @@ def warning_lead(duration: timedelta) -> timedelta:
 async def tell(session: AsyncSession, registration: Registration, event: str, **data: Any) -> None:
     """A row of the registration's story; whoever follows it is notified at the commit."""
     await repository.add_event(session, registration.id, event, registration.state, data)
+    count(session, event, data, registration.created_at)
 
 
 def occasion(registration: Registration) -> str:

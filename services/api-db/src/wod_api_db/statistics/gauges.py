@@ -6,12 +6,13 @@ import structlog
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from wod_api_db.registrations.room import room
 from wod_api_db.statistics.service import Cached
-from wod_api_db.workshops.repository import catalogue
+from wod_api_db.workshops.models import Placement, Workshop
 
 log = structlog.get_logger(__name__)
 
@@ -72,6 +73,13 @@ SELECT 'wod_sweep_lag_seconds', ARRAY[]::text[], extract(epoch FROM clock_timest
 FROM workers HAVING count(*) > 0
 """
 
+_ROOM = (
+    select(Workshop.notebook, func.sum(room()))
+    .join(Placement, Placement.workshop_id == Workshop.id)
+    .where(Workshop.retired_at.is_(None), Workshop.active)
+    .group_by(Workshop.id)
+)
+
 Sample = tuple[str, Sequence[str], float]
 
 
@@ -94,12 +102,12 @@ class Gauges:
         try:
             async with self._sessions() as session:
                 rows = (await session.execute(text(_ROWS))).all()
-                rooms = await catalogue(session)
+                rooms = (await session.execute(_ROOM)).all()
         except (SQLAlchemyError, OSError) as error:
             log.warning("the figures of the rows cannot be read", reason=str(error))
             return [("wod_database_up", (), 0.0)]
         samples: list[Sample] = [(name, labels, value) for name, labels, value in rows]
-        samples += [("wod_workshop_room", (shop.notebook,), room) for shop, room, _ in rooms if shop.active]
+        samples += [("wod_workshop_room", (notebook,), float(left)) for notebook, left in rooms]
         return [*samples, ("wod_database_up", (), 1.0)]
 
 

@@ -1,9 +1,12 @@
 """What a person, or the operator for him, is shown of his data and can have erased."""
 
+from email.message import EmailMessage
+
 import pytest
 from api_support import ADMIN, AgentDouble, Api
 from sqlalchemy import text
 
+from wod_api_db.mail.delivering import MailSender
 from wod_api_db.persons.pseudonymising import ERASED, PersonalValues, erased_key
 from wod_api_db.persons.retention import retire
 from wod_api_db.settings import Settings
@@ -126,6 +129,22 @@ async def test_nothing_is_sent_to_an_erased_person(api: Api, agent: AgentDouble)
     await clean(agent)
     states = await api.rows("SELECT template, state, recipient FROM mails ORDER BY created_at")
     assert states == [("welcome", "failed", ""), ("credentials", "failed", "")]
+
+
+async def test_a_mail_in_the_relays_hands_says_nothing_afterwards(
+    api: Api, agent: AgentDouble, settings: Settings
+) -> None:
+    token = await run(api, agent)
+
+    class Relay:
+        async def send(self, message: EmailMessage, sender: str, recipient: str) -> None:
+            assert recipient == ADDRESS
+            await api.http.delete(f"/api/v1/registrations/{token}/data")
+
+    mail = await api.value("SELECT id FROM mails WHERE template = 'welcome'")
+    await MailSender(api.sessions, settings, Relay()).send(mail)
+    assert await found(api, ADDRESS) == []
+    assert await api.value("SELECT count(*) FROM mails WHERE recipient <> '' OR state IN ('queued', 'sending')") == 0
 
 
 async def test_an_erasure_is_finished_when_the_seat_is_clean(api: Api, agent: AgentDouble, settings: Settings) -> None:

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import httpx
 import pytest
@@ -14,11 +15,13 @@ from api_support import AgentDouble, Api
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.types import Receive, Scope, Send
 
 from wod_api_db.db import make_engine, make_sessions
 from wod_api_db.registrations import lifecycle, repository
 from wod_api_db.settings import Settings
 from wod_api_db.statistics.gauges import Gauges
+from wod_api_db.statistics.timing import RequestTiming
 from wod_api_db.sweep import sweep
 from wod_demo.ports import free_port
 
@@ -118,6 +121,20 @@ async def test_metrics_are_served_with_durations_by_template(api: Api) -> None:
     assert value(found, name, method="GET", route="/api/v1/registrations/{token}", status="200")
     assert value(found, name, method="GET", route="unmatched", status="404")
     assert value(found, "wod_registrations_open", state="registered") == 1
+
+
+async def test_an_error_that_nobody_handles_is_counted_too() -> None:
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+        raise ZeroDivisionError
+
+    async def nothing(*_: object) -> Any:
+        raise AssertionError("nothing is read or sent")
+
+    labels = {"method": "other", "route": "unmatched", "status": "500"}
+    before = counted("wod_http_request_duration_seconds_count", **labels)
+    with pytest.raises(ZeroDivisionError):
+        await RequestTiming(broken)({"type": "http", "method": "MADE-UP"}, nothing, nothing)
+    assert counted("wod_http_request_duration_seconds_count", **labels) == before + 1
 
 
 async def test_transitions_are_counted_when_they_are_committed(api: Api, agent: AgentDouble) -> None:

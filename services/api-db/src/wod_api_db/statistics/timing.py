@@ -26,13 +26,20 @@ class RequestTiming:
             await self._app(scope, receive, send)
             return
         began = perf_counter()
+        answered = False
 
         async def timed(message: Message) -> None:
+            nonlocal answered
             if message["type"] == "http.response.start":
+                answered = True
                 _observe(scope, message["status"], perf_counter() - began)
             await send(message)
 
-        await self._app(scope, receive, timed)
+        try:
+            await self._app(scope, receive, timed)
+        finally:
+            if not answered:  # an error that nobody handles is answered outside of us, with this status
+                _observe(scope, 500, perf_counter() - began)
 
 
 def _observe(scope: Scope, status: int, seconds: float) -> None:

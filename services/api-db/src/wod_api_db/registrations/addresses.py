@@ -80,8 +80,8 @@ def check_address(text: str, deny: DenyList) -> Address:
     return Address(email=_ascii(checked), key=key)
 
 
-def key_of(text: str) -> str:
-    """The key of an address as somebody writes it, allowed or not. Raises AddressDenied where it is none."""
+def address_key(text: str) -> str:
+    """The key of any well-formed address, also of one that we would not take today. Raises AddressDenied."""
     try:
         return _key(_validated(text.strip()))
     except EmailNotValidError as error:

@@ -14,7 +14,7 @@ from wod_api_db.db import SessionDep
 from wod_api_db.openapi import page_example
 from wod_api_db.paging import Page, PositionDep, page_of
 from wod_api_db.registrations import lifecycle, repository
-from wod_api_db.registrations.addresses import AddressDenied, key_of
+from wod_api_db.registrations.addresses import AddressDenied, address_key
 from wod_api_db.registrations.models import Registration
 from wod_api_db.registrations.operating_schemas import (
     EXAMPLE,
@@ -111,7 +111,7 @@ def _found(registration: Registration | None, registration_id: int) -> Registrat
 def _key_of(email: str) -> str:
     """Raises Unprocessable."""
     try:
-        return key_of(email)
+        return address_key(email)
     except AddressDenied as error:
         raise Unprocessable(f"email: {error}", errors=[{"field": "email", "message": str(error)}]) from error
 

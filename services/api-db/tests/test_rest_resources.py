@@ -127,3 +127,11 @@ async def test_the_audit_is_found_by_object_and_by_name(api: Api, operator: Oper
         ("username=somebody", 0),
     ):
         assert len((await operator.get(f"audit?{query}"))["items"]) == count, query
+
+
+async def test_a_report_with_a_nul_is_kept_without_it(api: Api, agent: AgentDouble, operator: Operator) -> None:
+    await registered(api)
+    command, _ = await api.outstanding()
+    assert (await agent.report(command, "failed", error="core\x00 dumped")).status_code == 200
+    assert (await operator.get(f"commands/{command}"))["error"] == "core dumped"
+    assert (await agent.report(command, "failed", number=2**31, error="x")).status_code == 422

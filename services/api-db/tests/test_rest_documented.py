@@ -9,7 +9,6 @@ from api_support import settings_for
 
 from wod_api_db.app import create_app
 
-
 #: Whose answers have no example yet.
 WITHOUT_EXAMPLE = ("badges", "locations", "pauses", "announcements", "placements", "special-badges", "move", "sync")
 

@@ -67,19 +67,20 @@ async def test_registrations_are_found_by_what_an_operator_knows(api: Api, heade
     await api.register("ada@example.org")
     await api.register("grace@example.org")
     await api.change("UPDATE registrations SET created_at = '2026-01-01T00:00:00Z' WHERE email LIKE 'grace%'")
+    queries: dict[str, dict[str, Any]] = {
+        "address": {"email": " Ada@EXAMPLE.org"},
+        "since": {"since": "2026-06-01T00:00:00Z"},
+        "until": {"until": "2026-06-01T00:00:00Z"},
+        "state": {"state": "registered"},
+        "workshop": {"workshop": "WKSHP-API101"},
+        "location": {"location": 1},
+        "other state": {"state": "running"},
+        "other workshop": {"workshop": "WKSHP-Other"},
+        "other location": {"location": 2},
+    }
     found = {
         name: {row["email"] for row in (await listed(api, headers, "registrations", **query))["items"]}
-        for name, query in {
-            "address": {"email": " Ada@EXAMPLE.org"},
-            "since": {"since": "2026-06-01T00:00:00Z"},
-            "until": {"until": "2026-06-01T00:00:00Z"},
-            "state": {"state": "registered"},
-            "workshop": {"workshop": "WKSHP-API101"},
-            "location": {"location": 1},
-            "other state": {"state": "running"},
-            "other workshop": {"workshop": "WKSHP-Other"},
-            "other location": {"location": 2},
-        }.items()
+        for name, query in queries.items()
     }
     ada, grace = {"ada@example.org"}, {"grace@example.org"}
     assert found == {

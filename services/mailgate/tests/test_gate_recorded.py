@@ -29,7 +29,7 @@ EXPECTED: dict[str, tuple[str, int, int, str] | str] = {
     "lower-case": _TAKEN,
     "zero id": _NOT_A_COMMAND,
     "digit+letters": _BAD_ARGUMENTS,
-    "reset range": "a range reset is not taken here yet",
+    "reset range": ("RESET", 5, 12, "WKSHP-API101"),
     "Re: prefix": _NOT_A_COMMAND,
     "word before": _NOT_A_COMMAND,
     "no space after colon": _TAKEN,

@@ -112,6 +112,7 @@ async def test_a_recorded_mail_means_what_it_meant_or_is_refused(
     if isinstance(expected, tuple):
         assert said.startswith("250 2.0.0 ")
         [command] = agent.commands
+        assert command.get("last") == (9 if name == "reset range" else None)
         assert (command["verb"], command["student"], command["registration"], command["workshop"]) == expected
     else:
         assert said.startswith("5")

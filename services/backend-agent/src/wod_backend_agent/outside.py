@@ -29,10 +29,13 @@ async def real_parts(settings: Settings) -> AsyncIterator[Outside]:
     # a killed agent's run whose command is superseded before it runs again would keep its folder, and a password in it
     await asyncio.to_thread(shutil.rmtree, runs, ignore_errors=True)
     runs.mkdir(mode=0o700, exist_ok=True)
+    delivered = settings.state / "delivered"
+    delivered.mkdir(mode=0o700, exist_ok=True)
     delivery = AnsibleDelivery(
         notebooks=settings.notebooks,
         homes=settings.homes,
         runs=runs,
+        delivered=delivered,
         variables=settings.variables,
         private=settings.private,
     )

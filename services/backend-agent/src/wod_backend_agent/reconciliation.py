@@ -27,12 +27,14 @@ class Reconciliation:
         self._closing: asyncio.Task[None] | None = None
 
     async def deployed(self) -> dict[int, int]:
-        """To be taken before the receipt is asked for, and judged with it; seats that a command works on are left out."""
-        seats = await self._journal.deployed()
-        return {student: seats[student] for student in seats if not self._scheduler.concerns(student)}
+        """To be taken before the receipt is asked for, and judged with it."""
+        return await self._journal.deployed()
 
     def compare(self, deployed: Deployed, receipt: HeartbeatReceipt) -> None:
-        """Returns at once. What is missing once may be an end whose CLEANUP is on its way; twice in a row it is closed."""
+        """Returns at once. What is missing once may be an end whose CLEANUP is on its way; twice in a row it is closed.
+
+        Not while a command waits for the seat or works on it: then the next receipt closes it, or the command has.
+        """
         in_use = {seat.student: seat.generation for seat in receipt.seats}
         missing = {student: deployed[student] for student in deployed if student not in in_use}
         taken_back = {

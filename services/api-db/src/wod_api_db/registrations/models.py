@@ -58,12 +58,15 @@ class Registration(Base):
             unique=True,
             postgresql_where=text("idempotency_key IS NOT NULL"),
         ),
+        Index("registrations_idempotency_age", "created_at", postgresql_where=text("idempotency_key IS NOT NULL")),
         Index("registrations_person", "email_key"),
+        Index("registrations_of_seat", "student_id"),
         Index(
             "registrations_retention",
             "ended_at",
             postgresql_where=text("pseudonymised_at IS NULL AND ended_at IS NOT NULL"),
         ),
+        Index("registrations_erasing", "id", postgresql_where=text("pseudonymised_at IS NULL AND email = ''")),
         Index("registrations_created", "created_at"),
     )
 
@@ -80,7 +83,7 @@ class Registration(Base):
     company: Mapped[str]
     terms_version: Mapped[str]
     terms_accepted_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    #: part of the personal token: a new one revokes the link
+    #: part of the personal token and of the browser's key: a new one revokes both
     link_nonce: Mapped[str]
     duration: Mapped[timedelta]
     range_first: Mapped[int]
@@ -93,6 +96,8 @@ class Registration(Base):
     expiring_at: Mapped[datetime | None]
     ends_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
+    #: ``time``, ``person``, ``operator``, ``no-show``
+    end_reason: Mapped[str | None]
     #: why it failed, for the operator
     failure: Mapped[str | None]
     completion: Mapped[int | None]
@@ -102,13 +107,11 @@ class Registration(Base):
     no_show_at: Mapped[datetime | None]
     no_show_reminded_at: Mapped[datetime | None]
     first_login_at: Mapped[datetime | None]
-    #: proves the browser that registered: SHA-256 of a key it alone was given; empty once it has been used
-    browser_hash: Mapped[str] = mapped_column(server_default="")
     corrected_at: Mapped[datetime | None]
     idempotency_key: Mapped[str | None]
     #: SHA-256 of the request that came with the key
     request_hash: Mapped[str | None]
-    #: since then nothing in the row leads to the person
+    #: since then nothing leads to the person, in the row or beside it; an empty ``email`` is the beginning of it
     pseudonymised_at: Mapped[datetime | None]
 
     workshop: Mapped[Workshop] = relationship(lazy="raise")

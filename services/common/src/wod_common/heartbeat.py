@@ -45,7 +45,7 @@ class Heartbeat(BaseModel):
     memory_available: Count
     disk_total: Count
     disk_free: Count
-    #: since the agent started, of seats that are still held; repeated with every heartbeat
+    #: of seats that are still deployed; repeated with every heartbeat
     logins: Annotated[list[SeatLogin], Field(max_length=MOST_LOGINS)] = []
 
 

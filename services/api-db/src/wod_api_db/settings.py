@@ -20,6 +20,8 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = 8021
+    #: where the worker serves /metrics, at the same host; none by default
+    worker_metrics_port: int | None = Field(default=None, ge=1, le=65_535)
     database_url: SecretStr
     #: one secret, at least 32 characters; the keys for its uses are derived from it
     secret: SecretStr = Field(min_length=32)
@@ -52,6 +54,14 @@ class Settings(BaseSettings):
     silence_limit: timedelta = timedelta(minutes=15)
     #: with gaps of up to a minute: about an hour
     attempts_limit: int = 64
+    #: days, or an ISO 8601 duration: so long after the end nothing leads from a registration to its person any more
+    retention: timedelta = Field(default=timedelta(days=365), ge=timedelta(days=1), le=timedelta(days=36_500))
+
+    @field_validator("retention", mode="before")
+    @classmethod
+    def _days(cls, value: object) -> object:
+        """A bare number is in days: whoever writes 30 does not mean seconds."""
+        return f"P{value}D" if isinstance(value, str) and value.isdecimal() else value
 
     @field_validator("database_url")
     @classmethod
@@ -79,6 +89,11 @@ class Settings(BaseSettings):
     def passwords(self) -> Sealer:
         """Seals the seats' passwords."""
         return Sealer(self.secret.get_secret_value(), "seat-passwords")
+
+    @cached_property
+    def agent_tokens(self) -> Sealer:
+        """Seals the tokens with which commands are sent to the locations' agents."""
+        return Sealer(self.secret.get_secret_value(), "agent-tokens")
 
     @cached_property
     def access_tokens(self) -> AccessTokens:

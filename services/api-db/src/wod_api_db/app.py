@@ -13,6 +13,7 @@ from wod_api_db.accounts.endpoints import router as accounts
 from wod_api_db.accounts.models import WorkerSighting
 from wod_api_db.commands.endpoints import router as commands
 from wod_api_db.db import make_engine, make_sessions
+from wod_api_db.legacy.mounting import mount_legacy
 from wod_api_db.registrations.addresses import DenyList
 from wod_api_db.registrations.endpoints import router as registrations
 from wod_api_db.registrations.following import Notifications
@@ -51,6 +52,8 @@ def create_app(settings: Settings) -> FastAPI:
     add_problem_handlers(app)
     for router in (accounts, workshops, registrations, commands, students):
         app.include_router(router)
+    if settings.legacy:
+        mount_legacy(app)
     app.include_router(health_router({"database": lambda: _database(engine), "worker": lambda: _worker(engine)}))
     return app
 

@@ -35,6 +35,8 @@ class Settings(BaseSettings):
     relay_password: SecretStr | None = None
     relay_tls: Literal["none", "starttls", "tls"] = "none"
     deny_list: Path | None = None
+    #: serves the original's REST surface under /api as well, for its portal, its back ends and partners' sites
+    legacy: bool = False
 
     #: how long a registration may wait for its location to take the command
     acceptance_limit: timedelta = timedelta(minutes=30)

@@ -64,6 +64,11 @@ def registration(**changes: Any) -> RegistrationView:
         "completion": None,
         "cleaned": False,
         "message": "Your seat is taken; the lab is next.",
+        "waiting_before": None,
+        "extension_seconds": None,
+        "mail_trouble": None,
+        "announcement": None,
+        "correctable": True,
         "last_event_id": 0,
     }
     return RegistrationView.model_validate(row | changes)

@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     #: serves the original's REST surface under /api as well, for its portal, its back ends and partners' sites
     legacy: bool = False
 
-    #: how long a registration may wait for its location to take the command
+    #: how long a registration may wait: for its location to take the command, and in the location's line
     acceptance_limit: timedelta = timedelta(minutes=30)
     #: the original apologises after this time too; a deployment takes seconds
     deployment_limit: timedelta = timedelta(minutes=10)

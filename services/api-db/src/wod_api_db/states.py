@@ -40,15 +40,17 @@ REGISTRATION: Machine[R] = Machine(
         R.OFFERED: frozenset({R.REGISTERED, R.WAITING, R.CANCELLED}),
         R.REGISTERED: frozenset({R.DEPLOYING, R.FAILED, R.CANCELLED}),
         R.DEPLOYING: frozenset({R.RUNNING, R.FAILED, R.CANCELLED}),
-        R.RUNNING: frozenset({R.EXPIRING, R.ENDED}),
-        R.EXPIRING: frozenset({R.RUNNING, R.ENDED}),
+        # back to deploying: the address was corrected, so the seat is made anew with another password
+        R.RUNNING: frozenset({R.EXPIRING, R.ENDED, R.DEPLOYING}),
+        R.EXPIRING: frozenset({R.RUNNING, R.ENDED, R.DEPLOYING}),
     },
 )
 
 STUDENT: Machine[S] = Machine(
     "seat",
     {
-        S.FREE: frozenset({S.PREPARING, S.ASSIGNED, S.BROKEN}),
+        # free to resetting: the operator has the range reset by hand
+        S.FREE: frozenset({S.PREPARING, S.ASSIGNED, S.RESETTING, S.BROKEN}),
         S.PREPARING: frozenset({S.READY, S.BROKEN}),
         S.READY: frozenset({S.ASSIGNED, S.CLEANING, S.BROKEN}),
         S.ASSIGNED: frozenset({S.CLEANING, S.BROKEN}),
@@ -72,7 +74,7 @@ COMMAND: Machine[C] = Machine(
 MAIL: Machine[MailState] = Machine(
     "mail",
     {
-        MailState.QUEUED: frozenset({MailState.SENDING}),
+        MailState.QUEUED: frozenset({MailState.SENDING, MailState.FAILED}),
         MailState.SENDING: frozenset({MailState.SENDING, MailState.QUEUED, MailState.SENT, MailState.FAILED}),
     },
 )

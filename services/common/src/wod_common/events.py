@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_serializer
 
 from wod_common.commands import CommandState
 
+#: The step that an agent reports while a command waits in its line.
+QUEUED_STEP = "queued"
+
 
 class EventType(StrEnum):
     """The last three are final: nothing of that command follows them but progress of its server's start."""

@@ -16,9 +16,17 @@ SEND_COMMAND = "send-command"
 
 
 async def issue(
-    session: AsyncSession, registration: Registration, verb: Verb, *, delay: timedelta = timedelta()
+    session: AsyncSession,
+    registration: Registration,
+    verb: Verb,
+    *,
+    delay: timedelta = timedelta(),
+    seats: tuple[int, int] | None = None,
 ) -> None:
-    """The seat's next command in sequence; with a ``delay`` the sweep sends it when it is due."""
+    """The seat's next command in sequence; with a ``delay`` the sweep sends it when it is due.
+
+    ``seats`` makes it a RESET of that range, first and last number.
+    """
     student = registration.student
     assert student is not None
     student.sequence += 1
@@ -31,6 +39,8 @@ async def issue(
         workshop=registration.workshop.notebook,
         generation=student.generation,
         sequence=student.sequence,
+        first_student=seats[0] if seats else None,
+        last_student=seats[1] if seats else None,
         state=CommandState.QUEUED,
         due_at=now + delay,
     )

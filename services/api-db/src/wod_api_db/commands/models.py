@@ -33,7 +33,8 @@ class CommandRow(Base):
     student_id: Mapped[int] = mapped_column(ForeignKey("students.id"))
     location_id: Mapped[int] = mapped_column(ForeignKey("locations.id"))
     verb: Mapped[Verb] = state_column(Verb)
-    #: RESET of a whole range: the last student number; the first is the registration's ``range_first``
+    #: RESET of a whole range: its first and last student number; None for one seat
+    first_student: Mapped[int | None]
     last_student: Mapped[int | None]
     #: as asked for: ``CHLG-`` for a challenge
     workshop: Mapped[str]

@@ -10,11 +10,10 @@ from wod_api_db.db import now
 from wod_api_db.registrations import lifecycle
 from wod_api_db.registrations import repository as registrations
 from wod_api_db.registrations.models import Registration
-from wod_api_db.registrations.schemas import RegistrationState
 from wod_api_db.settings import Settings
 from wod_api_db.states import COMMAND, OUTSTANDING
 from wod_common.commands import CommandState, Verb
-from wod_common.events import CommandEvent, EventType
+from wod_common.events import QUEUED_STEP, CommandEvent, EventType
 from wod_common.problems import Forbidden, NotFound
 
 
@@ -66,7 +65,15 @@ async def done(
 ) -> None:
     """The seat's outstanding command has ended well, whoever reports it."""
     await _finish(session, command, CommandState.DONE)
-    await lifecycle.command_done(session, registration, command.verb, settings, password, completion)
+    await lifecycle.command_done(
+        session,
+        registration,
+        command.verb,
+        settings,
+        password,
+        completion,
+        whole_range=command.last_student is not None,
+    )
 
 
 async def _accepted(session: AsyncSession, settings: Settings, registration: Registration, command: CommandRow) -> None:
@@ -75,7 +82,7 @@ async def _accepted(session: AsyncSession, settings: Settings, registration: Reg
         command.accepted_at = now
     command.due_at = now + settings.silence_limit
     await session.flush()
-    if command.verb is Verb.CREATE and registration.state is RegistrationState.REGISTERED:
+    if command.verb is Verb.CREATE:
         await lifecycle.deploying(session, registration, settings)
     await lifecycle.tell(session, registration, "accepted", verb=command.verb)
 
@@ -83,10 +90,13 @@ async def _accepted(session: AsyncSession, settings: Settings, registration: Reg
 async def _progress(
     session: AsyncSession, settings: Settings, registration: Registration, command: CommandRow, event: CommandEvent
 ) -> None:
-    if COMMAND.may(command.state, CommandState.RUNNING):
+    queued = event.step == QUEUED_STEP
+    if not queued and COMMAND.may(command.state, CommandState.RUNNING):
         command.state = CommandState.RUNNING
     command.due_at = now + settings.silence_limit
     await session.flush()
+    if command.verb is Verb.CREATE and command.state in OUTSTANDING:
+        await lifecycle.deployment_goes_on(session, registration, settings, queued=queued)
     shown = event.model_dump(mode="json", include={"step", "percent", "message", "seconds"}, exclude_none=True)
     await lifecycle.tell(session, registration, "progress", verb=command.verb, **shown)
 
@@ -101,4 +111,6 @@ async def _finish(session: AsyncSession, command: CommandRow, state: CommandStat
 async def fail_command(session: AsyncSession, registration: Registration, command: CommandRow, error: str) -> None:
     """The outstanding command is given up, by its agent or by us."""
     await _finish(session, command, CommandState.FAILED, error)
-    await lifecycle.command_failed(session, registration, command.verb, error)
+    await lifecycle.command_failed(
+        session, registration, command.verb, error, whole_range=command.last_student is not None
+    )

@@ -12,6 +12,7 @@ from sqlalchemy.orm import joinedload
 
 from wod_api_db.commands.models import CommandEventRow, CommandRow
 from wod_api_db.states import OUTSTANDING
+from wod_common.commands import Verb
 
 
 async def registration_of(session: AsyncSession, command_id: UUID) -> tuple[int, int] | None:
@@ -68,6 +69,26 @@ async def claim(session: AsyncSession, command_id: UUID, lease: timedelta) -> Co
         select(CommandRow)
         .where(CommandRow.id == command_id)
         .options(joinedload(CommandRow.student), joinedload(CommandRow.location))
+    )
+    return (await session.execute(query)).scalar_one()
+
+
+async def creates_before(session: AsyncSession, registration_id: int) -> int:
+    """How many other CREATEs of the location were asked for earlier and have not ended."""
+    own = (
+        select(CommandRow.location_id, CommandRow.created_at)
+        .where(
+            CommandRow.registration_id == registration_id,
+            CommandRow.verb == Verb.CREATE,
+            CommandRow.state.in_(OUTSTANDING),
+        )
+        .subquery()
+    )
+    query = (
+        select(func.count())
+        .select_from(CommandRow)
+        .join(own, (CommandRow.location_id == own.c.location_id) & (CommandRow.created_at < own.c.created_at))
+        .where(CommandRow.verb == Verb.CREATE, CommandRow.state.in_(OUTSTANDING))
     )
     return (await session.execute(query)).scalar_one()
 

@@ -41,7 +41,8 @@ class Dispatch:
 def build_mail(dispatch: Dispatch, settings: Settings) -> EmailMessage:
     """The command as a mail with a token of this minute; CREATE alone names the person's address."""
     command = dispatch.command
-    words = [command.verb, str(command.student), str(command.registration)]
+    seats = f"{command.student},{command.last}" if command.last else str(command.student)
+    words = [command.verb, seats, str(command.registration)]
     if command.verb is Verb.CREATE and dispatch.email.isascii():
         words.append(dispatch.email)
     mail = EmailMessage(policy=SMTP.clone(max_line_length=998))
@@ -130,7 +131,8 @@ def _wire(row: CommandRow) -> Command:
         id=row.id,
         verb=row.verb,
         location=row.location_id,
-        student=row.student.number,
+        student=row.first_student or row.student.number,
+        last=row.last_student,
         registration=row.registration_id,
         workshop=row.workshop,
         generation=row.generation,

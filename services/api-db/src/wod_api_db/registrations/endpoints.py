@@ -10,17 +10,25 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from wod_api_db.accounts.dependencies import Moderator
 from wod_api_db.app_state import DenyListDep, NotificationsDep, SessionsDep, SettingsDep
 from wod_api_db.db import SessionDep
-from wod_api_db.registrations import lifecycle, repository, service
-from wod_api_db.registrations.errors import AlreadyRegistered, WorkshopFull, WorkshopUnknown
+from wod_api_db.registrations import changing, lifecycle, repository, service
+from wod_api_db.registrations.errors import (
+    AlreadyRegistered,
+    CorrectionRefused,
+    ExtensionRefused,
+    WorkshopFull,
+    WorkshopUnknown,
+)
 from wod_api_db.registrations.following import story
 from wod_api_db.registrations.models import RegistrationEvent
 from wod_api_db.registrations.schemas import (
+    AddressCorrection,
     EventView,
+    NewRegistrationView,
     RegistrationList,
     RegistrationRequest,
     RegistrationView,
 )
-from wod_api_db.registrations.views import operator_row, view
+from wod_api_db.registrations.views import new_view, operator_row, view
 from wod_common.problems import MEDIA_TYPE, Forbidden, NotFound, Problem, Unauthorized, Unprocessable, responses
 
 router = APIRouter(prefix="/api/v1/registrations", tags=["registrations"])
@@ -29,18 +37,24 @@ router = APIRouter(prefix="/api/v1/registrations", tags=["registrations"])
 @router.post(
     "",
     status_code=201,
-    response_model=RegistrationView,
+    response_model=NewRegistrationView,
     responses=responses(WorkshopUnknown, Unprocessable, WorkshopFull),
 )
 async def register(
-    request: RegistrationRequest, session: SessionDep, settings: SettingsDep, deny: DenyListDep
-) -> RegistrationView | Response:
+    request: RegistrationRequest,
+    session: SessionDep,
+    settings: SettingsDep,
+    deny: DenyListDep,
+    idempotency_key: Annotated[
+        str | None, Header(pattern=r"^[!-~]{16,200}$", description="The same request with the same key counts once")
+    ] = None,
+) -> NewRegistrationView | Response:
     """Register for a workshop: the seat, the welcome mail and the deployment follow from this one call."""
-    registration = await service.register(session, request, settings, deny)
+    registration = await service.register(session, request, settings, deny, idempotency_key=idempotency_key)
     if isinstance(registration, service.AlreadyHeld):
         # an answer, not an exception: the reminder that was queued must be committed
         return _answer(AlreadyRegistered("this address has a session already; the way to it is on its way by mail"))
-    return view(registration, settings, await repository.last_event_id(session, registration.id))
+    return await new_view(session, registration, settings)
 
 
 def _answer(problem: Problem) -> JSONResponse:
@@ -61,7 +75,7 @@ async def list_registrations(
 async def show(token: str, session: SessionDep, settings: SettingsDep) -> RegistrationView:
     """The registration behind a personal token."""
     registration = await service.by_token(session, token, settings)
-    return view(registration, settings, await repository.last_event_id(session, registration.id))
+    return await view(session, registration, settings)
 
 
 @router.post("/{token}/end", responses=responses(NotFound))
@@ -70,7 +84,25 @@ async def end(token: str, session: SessionDep, settings: SettingsDep) -> Registr
     registration = await service.by_token(session, token, settings, lock=True)
     await lifecycle.end(session, registration, reason="person")
     await session.refresh(registration, ["ended_at"])  # the database's clock set it
-    return view(registration, settings, await repository.last_event_id(session, registration.id))
+    return await view(session, registration, settings)
+
+
+@router.post("/{token}/extend", responses=responses(NotFound, ExtensionRefused))
+async def extend(token: str, session: SessionDep, settings: SettingsDep) -> RegistrationView:
+    """Gives a running session more time, within the workshop's policy and while there is room."""
+    registration = await service.by_token(session, token, settings, lock=True)
+    await changing.extend(session, registration)
+    return await view(session, registration, settings)
+
+
+@router.post("/{token}/address", responses=responses(NotFound, Forbidden, CorrectionRefused))
+async def correct_address(
+    token: str, request: AddressCorrection, session: SessionDep, settings: SettingsDep, deny: DenyListDep
+) -> RegistrationView:
+    """Corrects a mistyped address, once; the answer holds the new personal token, the old one opens nothing any more."""
+    registration = await service.by_token(session, token, settings, lock=True)
+    await changing.correct_address(session, registration, request, settings, deny)
+    return await view(session, registration, settings)
 
 
 @router.get("/{token}/events", response_class=EventSourceResponse, responses=responses(NotFound))

@@ -19,6 +19,34 @@ class WorkshopFull(Problem):
     type = "workshop-full"
 
 
+class WorkshopNowhere(Problem):
+    """No location gives this workshop."""
+
+    status = HTTPStatus.CONFLICT
+    type = "workshop-nowhere"
+
+
+class RegistrationPaused(Problem):
+    """The operator lets nobody in for now; the detail is his text."""
+
+    status = HTTPStatus.CONFLICT
+    type = "registration-paused"
+
+
+class ExtensionRefused(Problem):
+    """The session cannot be extended, or not any more."""
+
+    status = HTTPStatus.CONFLICT
+    type = "extension-refused"
+
+
+class CorrectionRefused(Problem):
+    """The address cannot be corrected, or not any more."""
+
+    status = HTTPStatus.CONFLICT
+    type = "correction-refused"
+
+
 class AlreadyRegistered(Problem):
     """The address holds a registration; its owner has been sent the way to it."""
 

@@ -7,12 +7,14 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
+from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from wod_api_db.commands.issuing import issue, supersede
 from wod_api_db.db import now
 from wod_api_db.mail.outbox import queue_mail
-from wod_api_db.registrations import repository
+from wod_api_db.notices.service import notify
+from wod_api_db.registrations import range_reset, repository
 from wod_api_db.registrations.models import Registration
 from wod_api_db.registrations.schemas import RegistrationState
 from wod_api_db.settings import Settings, gap
@@ -38,6 +40,12 @@ async def tell(session: AsyncSession, registration: Registration, event: str, **
     await repository.add_event(session, registration.id, event, registration.state, data)
 
 
+def occasion(registration: Registration) -> str:
+    """Mails that a corrected address or an extension gives reason for once more are other mails."""
+    corrected = "corrected" if registration.corrected_at is not None else ""
+    return f"{corrected}{registration.extensions or ''}"
+
+
 def _move(registration: Registration, target: RegistrationState) -> None:
     registration.state = REGISTRATION.check(registration.state, target)
 
@@ -49,9 +57,34 @@ def _seat(registration: Registration) -> Student:
 
 async def deploying(session: AsyncSession, registration: Registration, settings: Settings) -> None:
     """The agent has the CREATE on its disk."""
-    _move(registration, RegistrationState.DEPLOYING)
+    if registration.state is RegistrationState.REGISTERED:
+        _move(registration, RegistrationState.DEPLOYING)
     registration.stuck_at = now + settings.deployment_limit
     await session.flush()
+
+
+async def deployment_goes_on(
+    session: AsyncSession, registration: Registration, settings: Settings, *, queued: bool
+) -> None:
+    """While the lab waits in the location's line it is not stuck; once it is made, only the deployment's limit counts."""
+    if registration.state is not RegistrationState.DEPLOYING:
+        return
+    limit = now + (settings.acceptance_limit if queued else settings.deployment_limit)
+    registration.stuck_at = limit if queued else func.least(Registration.stuck_at, limit)
+    await session.flush()
+    await session.refresh(registration, ["stuck_at"])
+
+
+async def deploy_again(session: AsyncSession, registration: Registration, settings: Settings) -> None:
+    """The seat is made anew with another password, as if its person had only just come."""
+    _move(registration, RegistrationState.DEPLOYING)
+    registration.stuck_at = now + settings.acceptance_limit
+    for deadline in ("ready_at", "clock_started_at", "expiring_at", "ends_at", "no_show_at", "no_show_reminded_at"):
+        setattr(registration, deadline, None)
+    _seat(registration).sealed_password = None
+    await supersede(session, registration)
+    await tell(session, registration, "deploying-again")
+    await issue(session, registration, Verb.CREATE)
 
 
 async def ready(session: AsyncSession, registration: Registration, settings: Settings, password: str) -> None:
@@ -66,7 +99,7 @@ async def ready(session: AsyncSession, registration: Registration, settings: Set
     registration.expiring_at = now + (end - warning_lead(registration.duration))
     await session.flush()
     await tell(session, registration, "running")
-    await queue_mail(session, registration, "credentials")
+    await queue_mail(session, registration, "credentials", occasion=occasion(registration))
 
 
 async def start_clock(session: AsyncSession, registration: Registration) -> None:
@@ -76,6 +109,8 @@ async def start_clock(session: AsyncSession, registration: Registration) -> None
     registration.clock_started_at = now
     registration.ends_at = now + registration.duration
     registration.expiring_at = now + (registration.duration - warning_lead(registration.duration))
+    if registration.workshop.no_show is not None and registration.first_login_at is None:
+        registration.no_show_at = now + registration.workshop.no_show
     await session.flush()
     await tell(session, registration, "clock-started")
 
@@ -85,11 +120,29 @@ async def expiring(session: AsyncSession, registration: Registration) -> None:
     _move(registration, RegistrationState.EXPIRING)
     await session.flush()
     await tell(session, registration, "expiring")
-    await queue_mail(session, registration, "expiring")
+    await queue_mail(session, registration, "expiring", occasion=occasion(registration))
+
+
+async def not_shown_up(session: AsyncSession, registration: Registration) -> None:
+    """Nobody has logged in: a reminder first, and half of the limit later the seat goes back."""
+    limit = registration.workshop.no_show
+    if limit is None:  # the workshop has dropped its limit meanwhile
+        registration.no_show_at = None
+    elif registration.no_show_reminded_at is None:
+        registration.no_show_reminded_at = now
+        registration.no_show_at = now + limit / 2
+        await session.flush()
+        await tell(session, registration, "reminded")
+        await queue_mail(session, registration, "reminder", occasion=occasion(registration))
+    else:
+        await end(session, registration, reason="no-show")
 
 
 async def end(session: AsyncSession, registration: Registration, reason: str) -> None:
-    """By time, person or operator. Before the lab is ready this is a cancellation; repeated, it changes nothing."""
+    """``reason`` is ``time``, ``person``, ``operator`` or ``no-show``.
+
+    Before the lab is ready this is a cancellation; repeated, it changes nothing.
+    """
     if registration.state in {RegistrationState.RUNNING, RegistrationState.EXPIRING}:
         target = RegistrationState.ENDED
     elif REGISTRATION.may(registration.state, RegistrationState.CANCELLED):
@@ -98,6 +151,7 @@ async def end(session: AsyncSession, registration: Registration, reason: str) ->
         return
     _move(registration, target)
     registration.ended_at = now
+    registration.end_reason = reason
     await session.flush()
     await tell(session, registration, target.value, reason=reason)
     await clean(session, registration)
@@ -112,6 +166,14 @@ async def fail(session: AsyncSession, registration: Registration, reason: str) -
     log.error("deployment failed", registration=registration.id, reason=reason)
     await tell(session, registration, "failed")
     await queue_mail(session, registration, "failed")
+    await notify(
+        session,
+        "deployment-failed",
+        f"{registration.workshop.notebook} could not be deployed to {_seat(registration).username} "
+        f"at {registration.location.name}: {reason}. The person was told and can register again; the seat is cleaned.",
+        location_id=registration.location_id,
+        registration_id=registration.id,
+    )
     await clean(session, registration)
 
 
@@ -131,6 +193,8 @@ async def command_done(
     settings: Settings,
     password: str | None,
     completion: int | None,
+    *,
+    whole_range: bool = False,
 ) -> None:
     """The seat's outstanding command has ended well: what follows from it."""
     if verb is Verb.CREATE:
@@ -141,6 +205,8 @@ async def command_done(
     elif verb in {Verb.CLEANUP, Verb.DELETE}:
         await _cleaned_up(session, registration, completion)
     elif verb is Verb.RESET:
+        if whole_range:
+            await range_reset.finished(session, registration)
         await issue(session, registration, Verb.PURGE)
     else:
         await _seat_is_free(session, registration)
@@ -154,7 +220,8 @@ async def _cleaned_up(session: AsyncSession, registration: Registration, complet
     student = _seat(registration)
     if registration.workshop.reset:
         student.state = STUDENT.check(student.state, StudentState.RESETTING)
-        await issue(session, registration, Verb.RESET)
+        if not await range_reset.awaits(session, registration):
+            await issue(session, registration, Verb.RESET)
     else:
         await issue(session, registration, Verb.PURGE)
 
@@ -167,11 +234,15 @@ async def _seat_is_free(session: AsyncSession, registration: Registration) -> No
     await tell(session, registration, "cleaned", completion=registration.completion)
 
 
-async def command_failed(session: AsyncSession, registration: Registration, verb: Verb, error: str) -> None:
+async def command_failed(
+    session: AsyncSession, registration: Registration, verb: Verb, error: str, *, whole_range: bool = False
+) -> None:
     """The seat's outstanding command has ended badly."""
     if verb is Verb.CREATE:
         await fail(session, registration, error)
         return
+    if whole_range:
+        await range_reset.failed(session, registration)
     student = _seat(registration)
     student.state = STUDENT.check(student.state, StudentState.BROKEN)
     log.error("seat is broken", registration=registration.id, student=student.id, verb=verb, reason=error)
@@ -181,3 +252,12 @@ async def command_failed(session: AsyncSession, registration: Registration, verb
     tries = student.sequence // 2
     if tries < CLEANING_ATTEMPTS:
         await clean(session, registration, delay=gap(tries, first=10.0))
+        return
+    await notify(
+        session,
+        "seat-broken",
+        f"{student.username} at {registration.location.name} could not be cleaned after {tries} tries "
+        f"({verb} failed: {error}). Nobody gets the seat until it is: mend the cause, then have it cleaned again.",
+        location_id=registration.location_id,
+        registration_id=registration.id,
+    )

@@ -12,6 +12,12 @@ def personal_token(key: bytes, registration: int, nonce: str) -> str:
     return f"{registration}-{base64.urlsafe_b64encode(mac).decode()}"
 
 
+def browser_key(key: bytes, registration: int, nonce: str) -> str:
+    """Given once, to the browser that registered: the mailed link alone does not let its reader change the address."""
+    mac = hmac.digest(key, f"{registration}:{nonce}".encode(), "sha256")[:24]
+    return base64.urlsafe_b64encode(mac).decode()
+
+
 def registration_of(token: str) -> int | None:
     """The registration that a token claims to be for; None where it has not the form of one."""
     match = _TOKEN.fullmatch(token)

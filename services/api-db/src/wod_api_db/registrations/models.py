@@ -80,7 +80,7 @@ class Registration(Base):
     company: Mapped[str]
     terms_version: Mapped[str]
     terms_accepted_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    #: part of the personal token: a new one revokes the link
+    #: part of the personal token and of the browser's key: a new one revokes both
     link_nonce: Mapped[str]
     duration: Mapped[timedelta]
     range_first: Mapped[int]
@@ -93,6 +93,8 @@ class Registration(Base):
     expiring_at: Mapped[datetime | None]
     ends_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
+    #: ``time``, ``person``, ``operator``, ``no-show``
+    end_reason: Mapped[str | None]
     #: why it failed, for the operator
     failure: Mapped[str | None]
     completion: Mapped[int | None]
@@ -102,8 +104,6 @@ class Registration(Base):
     no_show_at: Mapped[datetime | None]
     no_show_reminded_at: Mapped[datetime | None]
     first_login_at: Mapped[datetime | None]
-    #: proves the browser that registered: SHA-256 of a key it alone was given; empty once it has been used
-    browser_hash: Mapped[str] = mapped_column(server_default="")
     corrected_at: Mapped[datetime | None]
     idempotency_key: Mapped[str | None]
     #: SHA-256 of the request that came with the key

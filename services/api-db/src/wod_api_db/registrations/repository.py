@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, insert, select
+from sqlalchemy import ColumnElement, Select, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute, joinedload
+from sqlalchemy.orm import InstrumentedAttribute, contains_eager, joinedload
 
-from wod_api_db.registrations.models import HELD_ADDRESS, Registration, RegistrationEvent
+from wod_api_db.locations.health import healthy
+from wod_api_db.mail.models import Mail
+from wod_api_db.mail.states import MailState
+from wod_api_db.registrations.models import Registration, RegistrationEvent
 from wod_api_db.registrations.room import room
 from wod_api_db.registrations.schemas import RegistrationState
 from wod_api_db.states import HOLDING
@@ -28,22 +31,56 @@ async def holding(session: AsyncSession, email_key: str) -> Registration | None:
     return (await session.execute(query)).scalar_one_or_none()
 
 
+async def by_idempotency_key(session: AsyncSession, key: str) -> Registration | None:
+    return (await session.execute(whole().where(Registration.idempotency_key == key))).scalar_one_or_none()
+
+
 async def lock_placements(session: AsyncSession, workshop_id: int) -> Sequence[int]:
-    """The workshop's placements, locked in the order of their ids: from here on room is ours to give.
+    """The workshop's open placements, locked in the order of their ids: from here on room is ours to give.
 
     Taken as late as possible and before the room is counted: two transactions that both counted first
     would both find the last seat.
     """
-    query = select(Placement.id).where(Placement.workshop_id == workshop_id).order_by(Placement.id).with_for_update()
+    query = (
+        select(Placement.id)
+        .where(Placement.workshop_id == workshop_id, Placement.closed_at.is_(None))
+        .order_by(Placement.id)
+        .with_for_update()
+    )
+    return (await session.execute(query)).scalars().all()
+
+
+async def lock_placement(session: AsyncSession, placement_id: int) -> None:
+    await session.execute(select(Placement.id).where(Placement.id == placement_id).with_for_update())
+
+
+async def room_of(session: AsyncSession, placement_id: int) -> int:
+    """To be asked with the placement locked."""
+    return (await session.execute(select(room()).where(Placement.id == placement_id))).scalar_one()
+
+
+async def withhold_mails(session: AsyncSession, registration_id: int, why: str) -> None:
+    """What has not left yet does not leave."""
+    await session.execute(
+        update(Mail)
+        .where(Mail.registration_id == registration_id, Mail.state == MailState.QUEUED)
+        .values(state=MailState.FAILED, error=why)
+    )
+
+
+async def locations_of(session: AsyncSession, placements: Sequence[int]) -> Sequence[int]:
+    query = select(Placement.location_id).where(Placement.id.in_(placements)).order_by(Placement.rank, Placement.id)
     return (await session.execute(query)).scalars().all()
 
 
 async def placement_with_room(session: AsyncSession, placements: Sequence[int]) -> Placement | None:
+    """The first choice among those with room: a healthy location before one that may take its time, then by rank."""
     query = (
         select(Placement)
-        .options(joinedload(Placement.location))
+        .join(Placement.location)
+        .options(contains_eager(Placement.location))
         .where(Placement.id.in_(placements), room() > 0)
-        .order_by(Placement.id)
+        .order_by(healthy().desc(), Placement.rank, Placement.id)
         .limit(1)
     )
     return (await session.execute(query)).scalar_one_or_none()
@@ -66,17 +103,16 @@ async def take_seat(session: AsyncSession, placement: Placement) -> Student | No
 
 
 async def insert_unless_held(session: AsyncSession, values: dict[str, Any]) -> int | None:
-    """The new registration's id, or None where its address came to hold another one meanwhile."""
-    statement = (
-        upsert(Registration)
-        .values(values)
-        .on_conflict_do_nothing(
-            index_elements=[Registration.email_key],
-            index_where=HELD_ADDRESS,
-        )
-        .returning(Registration.id)
-    )
+    """The new registration's id; None where its address came to hold another one meanwhile, or its key was used."""
+    statement = upsert(Registration).values(values).on_conflict_do_nothing().returning(Registration.id)
     return (await session.execute(statement)).scalar_one_or_none()
+
+
+def whole() -> Select[Registration]:
+    """Registrations with what belongs to them."""
+    return select(Registration).options(
+        joinedload(Registration.student), joinedload(Registration.workshop), joinedload(Registration.location)
+    )
 
 
 async def lock(session: AsyncSession, registration_id: int) -> Registration | None:
@@ -85,9 +121,8 @@ async def lock(session: AsyncSession, registration_id: int) -> Registration | No
     Whoever changes anything of a registration, its seat or its commands locks this row first: one order, no deadlock.
     """
     query = (
-        select(Registration)
+        whole()
         .where(Registration.id == registration_id)
-        .options(joinedload(Registration.student), joinedload(Registration.workshop), joinedload(Registration.location))
         .with_for_update(of=Registration)
         .execution_options(populate_existing=True)
     )
@@ -95,21 +130,12 @@ async def lock(session: AsyncSession, registration_id: int) -> Registration | No
 
 
 async def read(session: AsyncSession, registration_id: int) -> Registration | None:
-    query = (
-        select(Registration)
-        .where(Registration.id == registration_id)
-        .options(joinedload(Registration.student), joinedload(Registration.workshop), joinedload(Registration.location))
-    )
+    query = whole().where(Registration.id == registration_id)
     return (await session.execute(query)).scalar_one_or_none()
 
 
 async def latest(session: AsyncSession, limit: int) -> Sequence[Registration]:
-    query = (
-        select(Registration)
-        .options(joinedload(Registration.student), joinedload(Registration.workshop), joinedload(Registration.location))
-        .order_by(Registration.id.desc())
-        .limit(limit)
-    )
+    query = whole().order_by(Registration.id.desc()).limit(limit)
     return (await session.execute(query)).scalars().all()
 
 
@@ -135,23 +161,33 @@ async def last_event_id(session: AsyncSession, registration_id: int) -> int:
     return (await session.execute(query)).scalar_one() or 0
 
 
+async def last_announcement(session: AsyncSession, registration_id: int) -> str | None:
+    query = (
+        select(RegistrationEvent.data["text"].astext)
+        .where(RegistrationEvent.registration_id == registration_id, RegistrationEvent.type == "announcement")
+        .order_by(RegistrationEvent.id.desc())
+        .limit(1)
+    )
+    return (await session.execute(query)).scalar_one_or_none()
+
+
 def _due(column: InstrumentedAttribute[datetime | None], *states: RegistrationState) -> ColumnElement[bool]:
     return (column <= func.now()) & Registration.state.in_(states)
 
 
 STUCK = _due(Registration.stuck_at, RegistrationState.REGISTERED, RegistrationState.DEPLOYING)
 EXPIRING = _due(Registration.expiring_at, RegistrationState.RUNNING)
+NO_SHOW = _due(Registration.no_show_at, RegistrationState.RUNNING, RegistrationState.EXPIRING)
 ENDING = _due(Registration.ends_at, RegistrationState.RUNNING, RegistrationState.EXPIRING)
 
 
 async def claim_due(session: AsyncSession, condition: ColumnElement[bool], limit: int = 50) -> Sequence[Registration]:
     """Registrations whose deadline has passed, locked; those that another worker holds are passed over."""
     query = (
-        select(Registration)
+        whole()
         .where(condition)
         .order_by(Registration.id)
         .limit(limit)
-        .options(joinedload(Registration.student), joinedload(Registration.workshop), joinedload(Registration.location))
         .with_for_update(of=Registration, skip_locked=True)
     )
     return (await session.execute(query)).scalars().all()

@@ -1,7 +1,9 @@
 """Is there room? Counted from rows, by this one expression, for everyone who asks."""
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, select
 
+from wod_api_db.locations.models import Location
+from wod_api_db.pauses.models import Pause
 from wod_api_db.registrations.models import Registration
 from wod_api_db.students.models import Student
 from wod_api_db.students.states import StudentState
@@ -9,7 +11,10 @@ from wod_api_db.workshops.models import Placement
 
 
 def room() -> ColumnElement[int]:
-    """Correlated to ``Placement``: the smaller of what its capacity leaves and the free seats of its range."""
+    """Correlated to ``Placement``: the smaller of what its capacity leaves and the free seats of its range.
+
+    None where the placement is closed or being reset, or its location drained or paused.
+    """
     uncleaned = (
         select(func.count())
         .where(
@@ -21,7 +26,19 @@ def room() -> ColumnElement[int]:
         .scalar_subquery()
     )
     free = _seats().where(Student.state == StudentState.FREE).scalar_subquery()
-    return func.greatest(0, func.least(Placement.capacity - uncleaned, free))
+    left = func.greatest(0, func.least(Placement.capacity - uncleaned, free))
+    return case((_open(), left), else_=0)
+
+
+def _open() -> ColumnElement[bool]:
+    drained = exists().where(Location.id == Placement.location_id, Location.drained_at.is_not(None))
+    paused = exists().where(Pause.location_id == Placement.location_id)
+    return and_(
+        Placement.closed_at.is_(None),
+        Placement.range_reset.is_(None),
+        ~drained.correlate(Placement),
+        ~paused.correlate(Placement),
+    )
 
 
 def size() -> ColumnElement[int]:

@@ -58,15 +58,44 @@ class RegistrationView(BaseModel):
     completion: int | None = Field(description="Per cent of the code cells that were run, once the lab is cleaned")
     cleaned: bool = Field(description="The seat has been given back")
     message: str = Field(description="One sentence on how it stands, fit to show")
+    waiting_before: int | None = Field(
+        description="Labs that the location prepares before this one; null once it is made"
+    )
+    extension_seconds: int | None = Field(
+        description="How much longer the session gets when it is extended; null where it may not be extended (any more)"
+    )
+    mail_trouble: str | None = Field(
+        description="Set where a mail to this person was refused or came back; fit to show"
+    )
+    announcement: str | None = Field(description="What the operator last said to the running sessions")
+    correctable: bool = Field(description="The address may still be corrected, by the browser that registered")
     last_event_id: int = Field(description="Resume the event stream behind this one")
+
+
+class NewRegistrationView(RegistrationView):
+    """The answer to a registration."""
+
+    browser_key: str = Field(
+        description="Lets this browser correct a mistyped address, once; it is in no mail and is not shown again"
+    )
+
+
+class AddressCorrection(BaseModel):
+    """A mistyped address is put right."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    email: Annotated[str, Field(min_length=3, max_length=254, examples=["ada@example.org"])]
+    browser_key: Annotated[str, Field(min_length=32, max_length=32, pattern="^[A-Za-z0-9_-]+$")]
 
 
 class EventView(BaseModel):
     """One row of a registration's story, also the data of a server-sent event.
 
     Types: ``registered``, ``command-sent``, ``accepted``, ``progress`` (``data``: step, percent, message, seconds),
-    ``running``, ``mail-sent`` (``data``: template), ``clock-started``, ``expiring``, ``ended``, ``failed``,
-    ``cancelled``, ``cleaned``.
+    ``running``, ``mail-sent``, ``mail-failed``, ``mail-bounced`` (``data``: template), ``clock-started``,
+    ``first-login``, ``reminded``, ``expiring``, ``extended``, ``announcement`` (``data``: text), ``corrected``,
+    ``deploying-again``, ``ended`` and ``cancelled`` (``data``: reason), ``failed``, ``seat-broken``, ``cleaned``.
     """
 
     id: int

@@ -1,5 +1,6 @@
 """Registering for a workshop: everything in the caller's one transaction."""
 
+import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,9 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from wod_api_db.commands.issuing import issue
 from wod_api_db.db import now
 from wod_api_db.mail.outbox import queue_mail
+from wod_api_db.pauses.service import pause_for
 from wod_api_db.registrations import lifecycle, repository
 from wod_api_db.registrations.addresses import Address, AddressDenied, DenyList, check_address
-from wod_api_db.registrations.errors import WorkshopFull, WorkshopUnknown
+from wod_api_db.registrations.errors import RegistrationPaused, WorkshopFull, WorkshopNowhere, WorkshopUnknown
 from wod_api_db.registrations.links import is_valid, registration_of
 from wod_api_db.registrations.models import Registration
 from wod_api_db.registrations.schemas import RegistrationRequest, RegistrationState
@@ -21,7 +23,7 @@ from wod_api_db.students.models import Student
 from wod_api_db.students.states import StudentState
 from wod_api_db.workshops.models import Placement, Workshop
 from wod_common.commands import Verb
-from wod_common.problems import NotFound, Unprocessable
+from wod_common.problems import Conflict, NotFound, Unprocessable
 
 #: An address that is registered already gets one mail that leads to its session, however often somebody tries.
 REMINDER_GAP = timedelta(minutes=5)
@@ -32,30 +34,81 @@ class AlreadyHeld:
     """The address holds another registration; its owner is sent the way to it, the caller learns nothing of it."""
 
 
+@dataclass(frozen=True)
+class Once:
+    """What tells a request that is sent again from another one."""
+
+    key: str
+    request_hash: str
+
+    @classmethod
+    def of(cls, key: str | None, request: RegistrationRequest) -> "Once | None":
+        return cls(key, hashlib.sha256(request.model_dump_json().encode()).hexdigest()) if key else None
+
+    @property
+    def columns(self) -> dict[str, object]:
+        return {"idempotency_key": self.key, "request_hash": self.request_hash}
+
+
 async def register(
-    session: AsyncSession, request: RegistrationRequest, settings: Settings, deny: DenyList
+    session: AsyncSession,
+    request: RegistrationRequest,
+    settings: Settings,
+    deny: DenyList,
+    *,
+    idempotency_key: str | None = None,
 ) -> Registration | AlreadyHeld:
-    """Raises Unprocessable, WorkshopUnknown and WorkshopFull."""
-    address = _check(request.email, deny)
-    workshop = await repository.workshop_by_notebook(session, request.workshop)
-    if workshop is None or workshop.retired_at is not None or not workshop.active:
-        raise WorkshopUnknown(
-            f"there is no open workshop {request.workshop}; GET /api/v1/workshops lists those that are"
-        )
+    """A request that comes again with its idempotency key is answered with the registration it made.
+
+    Raises Unprocessable, WorkshopUnknown, RegistrationPaused, WorkshopNowhere and WorkshopFull.
+    """
+    address = checked_address(request.email, deny)
+    once = Once.of(idempotency_key, request)
+    if once and (made := await _made_before(session, once)):
+        return made
+    workshop = await _open_workshop(session, request.workshop)
     holder = await repository.holding(session, address.key)
     if holder is not None:
         return await _remind(session, holder)
     placement, student = await _take_room(session, workshop)
     registration_id = await repository.insert_unless_held(
-        session, _values(request, address, workshop, placement, student)
+        session, _values(request, address, workshop, placement, student) | (once.columns if once else {})
     )
     if registration_id is None:
-        holder = await repository.holding(session, address.key)
-        return await _remind(session, holder) if holder else AlreadyHeld()
+        return await _overtaken(session, address, once)
     return await _begin(session, registration_id, student, settings)
 
 
-def _check(email: str, deny: DenyList) -> Address:
+async def _made_before(session: AsyncSession, once: Once) -> Registration | None:
+    found = await repository.by_idempotency_key(session, once.key)
+    if found is not None and found.request_hash != once.request_hash:
+        message = "this key came with another request before; take a new one for every registration"
+        raise Unprocessable(message, errors=[{"field": "Idempotency-Key", "message": message}])
+    return found
+
+
+async def _overtaken(session: AsyncSession, address: Address, once: Once | None) -> Registration | AlreadyHeld:
+    """Between our look and our insertion the same request, or another one of the address, was faster."""
+    if once and (made := await _made_before(session, once)):
+        return made
+    holder = await repository.holding(session, address.key)
+    if holder is None:
+        raise Conflict("another registration came in between and is gone again; please try once more")
+    return await _remind(session, holder)
+
+
+async def _open_workshop(session: AsyncSession, notebook: str) -> Workshop:
+    workshop = await repository.workshop_by_notebook(session, notebook)
+    if workshop is None or workshop.retired_at is not None or not workshop.active:
+        raise WorkshopUnknown(f"there is no open workshop {notebook}; GET /api/v1/workshops lists those that are")
+    text = await pause_for(session, workshop.id)
+    if text is not None:
+        raise RegistrationPaused(text)
+    return workshop
+
+
+def checked_address(email: str, deny: DenyList) -> Address:
+    """Raises Unprocessable."""
     try:
         return check_address(email, deny)
     except AddressDenied as error:
@@ -64,9 +117,14 @@ def _check(email: str, deny: DenyList) -> Address:
 
 async def _take_room(session: AsyncSession, workshop: Workshop) -> tuple[Placement, Student]:
     placements = await repository.lock_placements(session, workshop.id)
+    if not placements:
+        raise WorkshopNowhere(f"no location gives {workshop.name} at present; the operator can place it")
     placement = await repository.placement_with_room(session, placements)
     student = await repository.take_seat(session, placement) if placement else None
     if placement is None or student is None:
+        for location_id in await repository.locations_of(session, placements):
+            if (text := await pause_for(session, workshop.id, location_id)) is not None:
+                raise RegistrationPaused(text)
         raise WorkshopFull(f"{workshop.name} is full at the moment; a seat is free again when a session ends")
     return placement, student
 

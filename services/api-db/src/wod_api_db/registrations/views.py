@@ -2,11 +2,17 @@
 
 from datetime import datetime
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from wod_api_db.commands.repository import creates_before
 from wod_api_db.mail.rendering import Brand, MailContext
-from wod_api_db.registrations.links import personal_token
+from wod_api_db.registrations import repository
+from wod_api_db.registrations.changing import extension_of
+from wod_api_db.registrations.links import browser_key, personal_token
 from wod_api_db.registrations.models import Registration
-from wod_api_db.registrations.schemas import RegistrationRow, RegistrationState, RegistrationView
+from wod_api_db.registrations.schemas import NewRegistrationView, RegistrationRow, RegistrationState, RegistrationView
 from wod_api_db.settings import Settings
+from wod_api_db.states import HOLDING
 
 _MESSAGES = {
     RegistrationState.WAITING: "You are on the waiting list.",
@@ -31,7 +37,9 @@ def lab_url(registration: Registration) -> str:
     return f"{registration.location.hub_url.rstrip('/')}/hub/user-redirect/lab/tree/{folder}/0-ReadMeFirst.ipynb"
 
 
-def view(registration: Registration, settings: Settings, last_event_id: int) -> RegistrationView:
+async def view(session: AsyncSession, registration: Registration, settings: Settings) -> RegistrationView:
+    preparing = registration.state in {RegistrationState.REGISTERED, RegistrationState.DEPLOYING}
+    extension = extension_of(registration)
     return RegistrationView(
         id=registration.id,
         token=token_of(registration, settings),
@@ -50,8 +58,19 @@ def view(registration: Registration, settings: Settings, last_event_id: int) -> 
         completion=registration.completion,
         cleaned=registration.cleaned_at is not None,
         message=_MESSAGES[registration.state],
-        last_event_id=last_event_id,
+        waiting_before=await creates_before(session, registration.id) if preparing else None,
+        extension_seconds=int(extension.total_seconds()) if extension else None,
+        mail_trouble=None,
+        announcement=await repository.last_announcement(session, registration.id),
+        correctable=registration.state in HOLDING and registration.corrected_at is None,
+        last_event_id=await repository.last_event_id(session, registration.id),
     )
+
+
+async def new_view(session: AsyncSession, registration: Registration, settings: Settings) -> NewRegistrationView:
+    key = browser_key(settings.key("browser-keys"), registration.id, registration.link_nonce)
+    shown = await view(session, registration, settings)
+    return NewRegistrationView(**shown.model_dump(), browser_key=key)
 
 
 def mail_context(registration: Registration, settings: Settings, template: str) -> MailContext | None:

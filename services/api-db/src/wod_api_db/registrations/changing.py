@@ -1,0 +1,105 @@
+"""What a person may change of a running registration: its time, and once a mistyped address."""
+
+import hmac
+import secrets
+from datetime import timedelta
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from wod_api_db.db import now
+from wod_api_db.mail.outbox import queue_mail
+from wod_api_db.registrations import lifecycle, repository
+from wod_api_db.registrations.addresses import DenyList
+from wod_api_db.registrations.errors import AlreadyRegistered, CorrectionRefused, ExtensionRefused
+from wod_api_db.registrations.links import browser_key
+from wod_api_db.registrations.models import Registration
+from wod_api_db.registrations.schemas import AddressCorrection, RegistrationState
+from wod_api_db.registrations.service import checked_address
+from wod_api_db.settings import Settings
+from wod_api_db.states import HOLDING, REGISTRATION
+from wod_common.problems import Forbidden
+
+_RUNNING = (RegistrationState.RUNNING, RegistrationState.EXPIRING)
+
+
+def extension_of(registration: Registration) -> timedelta | None:
+    """By how much the session may be extended now; None where it may not. Whether there is room is not asked."""
+    workshop = registration.workshop
+    if (
+        registration.state not in _RUNNING
+        or registration.clock_started_at is None
+        or registration.extensions >= workshop.extensions
+    ):
+        return None
+    return workshop.extension or registration.duration / 2
+
+
+async def extend(session: AsyncSession, registration: Registration) -> None:
+    """Within the workshop's policy, when nobody has to be turned away for it. Raises ExtensionRefused."""
+    step = extension_of(registration)
+    if step is None:
+        raise ExtensionRefused(_why_not(registration))
+    await repository.lock_placement(session, registration.placement_id)
+    if not await repository.room_of(session, registration.placement_id):
+        raise ExtensionRefused("every seat of this workshop is taken, so that yours is needed when your time is over")
+    if registration.state is RegistrationState.EXPIRING:
+        registration.state = REGISTRATION.check(registration.state, RegistrationState.RUNNING)
+    registration.extensions += 1
+    registration.expiring_at = Registration.ends_at + (step - lifecycle.warning_lead(step))
+    registration.ends_at = Registration.ends_at + step
+    await session.flush()
+    await session.refresh(registration, ["ends_at", "expiring_at"])
+    assert registration.ends_at is not None
+    await lifecycle.tell(session, registration, "extended", ends_at=registration.ends_at.isoformat())
+
+
+def _why_not(registration: Registration) -> str:
+    if registration.state not in _RUNNING:
+        return f"this session is {registration.state}: only a running one can be extended"
+    if registration.clock_started_at is None:
+        return "the time of this session has not begun to count; extend it when it has"
+    allowed = registration.workshop.extensions
+    return (
+        f"a session of this workshop can be extended {allowed} times, and this one was"
+        if allowed
+        else ("sessions of this workshop cannot be extended")
+    )
+
+
+async def correct_address(
+    session: AsyncSession, registration: Registration, request: AddressCorrection, settings: Settings, deny: DenyList
+) -> None:
+    """Whoever got the first mails by mistake is locked out: another link, and once the lab is there another password.
+
+    Raises Unprocessable, Forbidden, CorrectionRefused, AlreadyRegistered.
+    """
+    _check_correctable(registration, request, settings)
+    address = checked_address(request.email, deny)
+    if address.key == registration.email_key and address.email == registration.email:
+        raise CorrectionRefused(f"{address.email} is the address that is registered already")
+    registration.email = address.email
+    registration.email_key = address.key
+    registration.link_nonce = secrets.token_urlsafe(12)
+    registration.corrected_at = now
+    try:
+        async with session.begin_nested():
+            await session.flush()
+    except IntegrityError as error:
+        raise AlreadyRegistered("that address has a session of its own already") from error
+    await session.refresh(registration, ["corrected_at"])
+    await repository.withhold_mails(session, registration.id, "withheld: the address was corrected")
+    await lifecycle.tell(session, registration, "corrected")
+    await queue_mail(session, registration, "welcome", occasion=lifecycle.occasion(registration))
+    if registration.state in _RUNNING:
+        await lifecycle.deploy_again(session, registration, settings)
+
+
+def _check_correctable(registration: Registration, request: AddressCorrection, settings: Settings) -> None:
+    if registration.state not in HOLDING:
+        raise CorrectionRefused("this session is over; register again with the right address")
+    if registration.corrected_at is not None:
+        raise CorrectionRefused("the address was corrected once already; end this session and register again")
+    expected = browser_key(settings.key("browser-keys"), registration.id, registration.link_nonce)
+    if not hmac.compare_digest(expected, request.browser_key):
+        raise Forbidden("only the browser that registered may correct the address")

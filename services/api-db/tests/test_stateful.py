@@ -1,0 +1,289 @@
+"""Any order of events: visitors, operators, two workers, agents and relays that lose, repeat, delay and reorder.
+
+``WOD_STATEFUL_EXAMPLES`` asks for more runs than the fixed ones, each another one.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+from uuid import uuid4
+
+import asyncpg
+import httpx
+import pytest
+from api_support import Api, settings_for
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from stateful_world import World
+
+from wod_api_db.app import create_app
+from wod_api_db.mail.states import MailState
+from wod_demo.postgres import Postgres
+
+Answer = TypeVar("Answer")
+EXAMPLES = int(os.environ.get("WOD_STATEFUL_EXAMPLES", "0"))
+ADDRESSES = [f"{name}@example.org" for name in ("ada", "bea", "cy", "dan", "eve", "flo", "gil")]
+PICK = st.integers(min_value=0, max_value=30)
+DEADLINES = st.sampled_from(["stuck_at", "expiring_at", "ends_at", "no_show_at"])
+
+BROKEN_RULES = {
+    "a seat is free exactly when nobody's registration is uncleaned on it": """
+        SELECT s.id, s.state, count(r.id) FROM students s
+        LEFT JOIN registrations r ON r.student_id = s.id AND r.cleaned_at IS NULL
+        GROUP BY s.id HAVING (s.state = 'free') <> (count(r.id) = 0) OR count(r.id) > 1""",
+    "a seat is assigned exactly while its registration holds it": """
+        SELECT s.id, s.state, r.state FROM students s JOIN registrations r ON r.student_id = s.id
+        WHERE r.cleaned_at IS NULL
+          AND (s.state = 'assigned') <> (r.state IN ('registered', 'deploying', 'running', 'expiring'))""",
+    "the seats are all there": "SELECT count(*) FROM students HAVING count(*) <> 43",
+    "an address holds one registration": """
+        SELECT email_key FROM registrations WHERE state IN ('registered', 'deploying', 'running', 'expiring')
+        GROUP BY email_key HAVING count(*) > 1""",
+    "a password is kept while somebody may use it": """
+        SELECT id, state FROM students WHERE sealed_password IS NOT NULL AND state <> 'assigned'""",
+    "a registration sits on a seat of its own location": """
+        SELECT r.id FROM registrations r JOIN students s ON s.id = r.student_id WHERE s.location_id <> r.location_id""",
+    "what runs has an end": """
+        SELECT id FROM registrations WHERE state IN ('running', 'expiring') AND (ends_at IS NULL OR ready_at IS NULL)""",
+    "what is over says since when": """
+        SELECT id FROM registrations WHERE state IN ('ended', 'failed', 'cancelled') AND ended_at IS NULL""",
+    "a seat that is being cleaned has a command, waits for its range, or is an operator's": """
+        SELECT s.id, s.state FROM students s WHERE s.state = 'cleaning' AND NOT EXISTS (
+            SELECT 1 FROM commands c WHERE c.student_id = s.id AND c.state IN ('queued', 'sent', 'accepted', 'running'))""",
+    "a free seat has no command": """
+        SELECT s.id FROM students s JOIN commands c ON c.student_id = s.id
+        WHERE s.state = 'free' AND c.state IN ('queued', 'sent', 'accepted', 'running')""",
+}
+
+
+class Platform(RuleBasedStateMachine):
+    """The rules act on ``world``; the invariants look into the rows after each."""
+
+    world: ClassVar[World]
+    runner: ClassVar[asyncio.Runner]
+
+    def run(self, step: Coroutine[Any, Any, Answer]) -> Answer:
+        return self.runner.run(step)
+
+    @initialize(reset=st.booleans())
+    def begin(self, reset: bool) -> None:
+        self.run(self.world.begin())
+        self.run(self.world.api.change("UPDATE workshops SET reset = :reset", reset=reset))
+
+    # visitors
+
+    @rule(address=st.sampled_from(ADDRESSES))
+    def register(self, address: str) -> None:
+        answer = self.run(self.world.api.register(address))
+        assert answer.status_code in {201, 409}, answer.text
+        if answer.status_code == 201:
+            token = answer.json()["token"]
+            self.world.tokens.append(token)
+            self.world.browser_keys[token] = answer.json()["browser_key"]
+            self.run(self._nothing_was_oversold(answer.json()["id"]))
+
+    async def _nothing_was_oversold(self, registration: int) -> None:
+        query = """
+            SELECT count(*), p.capacity, l.drained_at FROM registrations r
+            JOIN placements p ON p.id = r.placement_id JOIN locations l ON l.id = p.location_id
+            WHERE r.cleaned_at IS NULL AND p.id = (SELECT placement_id FROM registrations WHERE id = :id)
+            GROUP BY p.capacity, l.drained_at"""
+        [(count, capacity, drained)] = await self.world.api.rows(query, id=registration)
+        assert count <= capacity
+        assert drained is None
+
+    @precondition(lambda self: self.world.tokens)
+    @rule(pick=PICK, act=st.sampled_from(["end", "extend"]))
+    def end_or_extend(self, pick: int, act: str) -> None:
+        token = self.world.tokens[pick % len(self.world.tokens)]
+        assert self.run(self.world.post(f"/api/v1/registrations/{token}/{act}")).status_code in {200, 404, 409}
+
+    @precondition(lambda self: self.world.tokens)
+    @rule(pick=PICK, address=st.sampled_from(ADDRESSES))
+    def correct_the_address(self, pick: int, address: str) -> None:
+        index = pick % len(self.world.tokens)
+        token = self.world.tokens[index]
+        body = {"email": address, "browser_key": self.world.browser_keys[token]}
+        answer = self.run(self.world.post(f"/api/v1/registrations/{token}/address", json=body))
+        assert answer.status_code in {200, 409}
+        if answer.status_code == 200:
+            new = answer.json()["token"]
+            self.world.tokens[index] = new
+            self.world.browser_keys[new] = body["browser_key"]
+
+    # operators
+
+    @rule(location=st.integers(1, 2), drained=st.booleans())
+    def drain(self, location: int, drained: bool) -> None:
+        moment = "now()" if drained else "NULL"
+        self.run(self.world.api.change(f"UPDATE locations SET drained_at = {moment} WHERE id = :id", id=location))
+
+    @rule(placement=st.integers(1, 2), first=st.integers(1, 2), seats=st.integers(1, 3), capacity=st.integers(0, 3))
+    def change_the_range(self, placement: int, first: int, seats: int, capacity: int) -> None:
+        statement = "UPDATE placements SET first_seat = :first, last_seat = :last, capacity = :capacity WHERE id = :id"
+        last = min(3, first + seats - 1)
+        self.run(self.world.api.change(statement, first=first, last=last, capacity=capacity, id=placement))
+
+    @rule(placement=st.integers(1, 2), whole=st.booleans())
+    def choose_how_to_reset(self, placement: int, whole: bool) -> None:
+        statement = "UPDATE placements SET reset_range = :whole WHERE id = :id"
+        self.run(self.world.api.change(statement, whole=whole, id=placement))
+
+    # workers, time, relay and gate
+
+    @rule()
+    def work(self) -> None:
+        self.run(self.world.work())
+
+    @rule(mood=st.sampled_from(["takes", "is away", "refuses", "takes and hangs up"]), gate_away=st.booleans())
+    def weather(self, mood: str, gate_away: bool) -> None:
+        self.world.mailbox.mood = mood
+        self.world.gate.away = gate_away
+
+    @rule(deadline=DEADLINES, pick=PICK)
+    def a_deadline_passes(self, deadline: str, pick: int) -> None:
+        statement = f"""UPDATE registrations SET {deadline} = now() WHERE {deadline} IS NOT NULL AND id = (
+            SELECT id FROM registrations ORDER BY id OFFSET :pick %
+                (SELECT greatest(count(*), 1) FROM registrations) LIMIT 1)"""
+        self.run(self.world.api.change(statement, pick=pick))
+
+    @rule()
+    def time_for_another_try(self) -> None:
+        self.run(self.world.everything_is_due())
+
+    # agents
+
+    @precondition(lambda self: self.world.gate.inbox)
+    @rule(pick=PICK, fate=st.sampled_from(["taken", "taken, and comes again", "lost"]))
+    def a_command_arrives(self, pick: int, fate: str) -> None:
+        inbox = self.world.gate.inbox
+        command = inbox[pick % len(inbox)] if "again" in fate else inbox.pop(pick % len(inbox))
+        if fate != "lost":
+            self.world.agents.take(command)
+
+    @precondition(lambda self: self.world.agents.running())
+    @rule(pick=PICK, how=st.sampled_from(["goes on", "well", "well", "badly"]))
+    def a_command_runs(self, pick: int, how: str) -> None:
+        running = self.world.agents.running()
+        command = running[pick % len(running)]
+        if how == "goes on":
+            self.world.agents.go_on(command)
+        else:
+            self.world.agents.finish(command, well=how == "well")
+
+    @precondition(lambda self: self.world.agents.reports)
+    @rule(pick=PICK, again=st.booleans())
+    def a_report_arrives(self, pick: int, again: bool) -> None:
+        reports = self.world.agents.reports
+        report = reports[pick % len(reports)] if again else reports.pop(pick % len(reports))
+        self.run(self.world.deliver(report))
+
+    # what holds always
+
+    @invariant()
+    def nothing_is_broken(self) -> None:
+        for what, query in BROKEN_RULES.items():
+            assert not self.run(self.world.api.rows(query)), what
+
+    @invariant()
+    def a_mail_is_one_mail(self) -> None:
+        taken = [(mail["Message-ID"], mail.as_bytes()) for mail in self.world.mailbox.taken]
+        assert len({identity for identity, _ in taken}) == len(set(taken)), "one Message-ID, two texts"
+        rows = self.run(self.world.api.rows("SELECT message_id FROM mails"))
+        assert {identity for identity, _ in taken} <= {row[0] for row in rows}
+
+    @invariant()
+    def a_mailed_password_opens_the_lab_while_it_is_the_persons(self) -> None:
+        query = """
+            SELECT r.id, s.location_id, s.number, s.sealed_password FROM registrations r
+            JOIN students s ON s.id = r.student_id WHERE r.state IN ('running', 'expiring')"""
+        for registration, location, student, sealed in self.run(self.world.api.rows(query)):
+            password = self.world.settings.passwords.open(sealed)
+            assert self.world.agents.opens(location, student, registration, password)
+
+    def teardown(self) -> None:
+        """With everyone well again, everything comes to its end and every seat is free or reported as broken."""
+        self.world.mailbox.mood, self.world.gate.away = "takes", False
+        self.run(self._until_all_is_over())
+        self.nothing_is_broken()
+        left = "SELECT id, state FROM registrations WHERE state NOT IN ('ended', 'failed', 'cancelled')"
+        assert not self.run(self.world.api.rows(left))
+        waiting = "SELECT template, state FROM mails WHERE state NOT IN ('sent', 'failed')"
+        assert not self.run(self.world.api.rows(waiting)), MailState.QUEUED
+        seats = "SELECT id, state FROM students WHERE state NOT IN ('free', 'broken')"
+        assert not self.run(self.world.api.rows(seats))
+        broken = self.run(self.world.api.value("SELECT count(*) FROM students WHERE state = 'broken'"))
+        notices = "SELECT count(DISTINCT registration_id) FROM notices WHERE kind = 'seat-broken'"
+        assert self.run(self.world.api.value(notices)) >= broken
+
+    async def _until_all_is_over(self) -> None:
+        agents = self.world.agents
+        for _ in range(40):
+            await self.world.api.change("UPDATE registrations SET ends_at = now() WHERE ends_at IS NOT NULL")
+            await self.world.everything_is_due()
+            await self.world.work()
+            while self.world.gate.inbox:
+                agents.take(self.world.gate.inbox.pop(0))
+            for command in agents.running():
+                agents.finish(command, well=True)
+            while agents.reports:
+                await self.world.deliver(agents.reports.pop(0))
+            open_ = "SELECT count(*) FROM students WHERE state NOT IN ('free', 'broken')"
+            mails = "SELECT count(*) FROM mails WHERE state IN ('queued', 'sending')"
+            if not await self.world.api.value(open_) and not await self.world.api.value(mails):
+                return
+
+
+@asynccontextmanager
+async def open_world(postgres: Postgres, template: str, key: Path) -> AsyncIterator[World]:
+    name = f"test_{uuid4().hex}"
+    connection = await asyncpg.connect(postgres.url)
+    await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    configured = settings_for(postgres.url.replace("/postgres", f"/{name}"), key)
+    app = create_app(configured)
+    try:
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api.test") as client,
+        ):
+            world = World(Api(app, client), configured)
+            await world.prepare()
+            yield world
+    finally:
+        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await connection.close()
+
+
+@pytest.fixture
+def platform(postgres: Postgres, template: str, command_key: Path) -> Iterator[type[Platform]]:
+    with asyncio.Runner() as runner:
+        opened = open_world(postgres, template, command_key)
+        world = runner.run(opened.__aenter__())
+        yield type("Platform", (Platform,), {"world": world, "runner": runner})
+        runner.run(opened.__aexit__(None, None, None))
+
+
+@pytest.mark.timeout(1800)
+def test_no_order_of_events_breaks_the_platform(platform: type[Platform]) -> None:
+    run_state_machine_as_test(
+        platform,
+        settings=settings(
+            max_examples=EXAMPLES or 20,
+            stateful_step_count=50,
+            derandomize=not EXAMPLES,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -9,6 +9,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.exceptions import HTTPException
 
 from wod_common.problems import Problem
@@ -48,6 +50,14 @@ def refuse(status: HTTPStatus, message: str) -> Answer:
 
 def failed() -> Answer:
     return Answer(400, {"error": {}})
+
+
+async def flush_or_refuse(session: AsyncSession, status: HTTPStatus, message: str) -> None:
+    """Where the database's own rules speak against it, everything of the request is undone and ``message`` says why."""
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        raise refuse(status, message) from error
 
 
 class LegacyRoute(APIRoute):

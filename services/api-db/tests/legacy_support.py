@@ -1,5 +1,6 @@
 """The legacy surface as its callers see it."""
 
+import json
 from typing import Any
 
 import httpx
@@ -19,20 +20,19 @@ class Legacy:
         self.api = api
         self.token = token
 
-    async def call(self, method: str, path: str, json: Any = None, **options: Any) -> httpx.Response:
-        headers = {"x-access-token": self.token} if self.token else {}
-        if json is not None:
-            options["json"] = json
-        return await self.api.http.request(method, f"/api{path}", headers=headers, **options)
+    async def call(self, method: str, path: str, content: Any = None) -> httpx.Response:
+        headers = {"content-type": "application/json"} | ({"x-access-token": self.token} if self.token else {})
+        body = None if content is None else json.dumps(content)  # in ASCII, so that lone surrogates can be sent
+        return await self.api.http.request(method, f"/api{path}", headers=headers, content=body)
 
     async def get(self, path: str) -> httpx.Response:
         return await self.call("GET", path)
 
-    async def post(self, path: str, json: Any = None) -> httpx.Response:
-        return await self.call("POST", path, json)
+    async def post(self, path: str, content: Any = None) -> httpx.Response:
+        return await self.call("POST", path, content)
 
-    async def put(self, path: str, json: Any = None) -> httpx.Response:
-        return await self.call("PUT", path, json)
+    async def put(self, path: str, content: Any = None) -> httpx.Response:
+        return await self.call("PUT", path, content)
 
     async def delete(self, path: str) -> httpx.Response:
         return await self.call("DELETE", path)

@@ -28,6 +28,8 @@ NASTY: list[Any] = [
     HUGE,
     -1,
     1.5,
+    float("nan"),
+    float("inf"),
     True,
     None,
     [],
@@ -81,11 +83,11 @@ async def test_no_value_is_a_fault(api: Api, method: str, path: str, fields: lis
             form = {name: VALID[name] for name in fields if name in VALID} | {field: value}
             is_no_fault(await caller.call(method, path.format(customer=customer), form))
     assert await api.value("SELECT count(*) FROM accounts WHERE role = 'admin'") == 1
-    assert await api.value("SELECT fqdn FROM locations") == "grenoble.test"
+    assert await api.value("SELECT fqdn ~ '^[A-Za-z0-9.-]+$' FROM locations") is True
     assert await api.value("SELECT notebook FROM workshops WHERE id = 1") == "WKSHP-API101"
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b"1" * 5000, b'{"capacity": NaN}', b"null"])
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b"1" * 5000, b"NaN", b"null"])
 async def test_no_body_is_a_fault(api: Api, body: bytes) -> None:
     token = (await admin(api)).token or ""
     headers = {"content-type": "application/json", "x-access-token": token}

@@ -26,11 +26,18 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10 else value
 
 
+def _unicode(value: Any) -> Any:
+    """A lone surrogate is no character: it can be neither hashed nor sealed. Other strings are checked anyway."""
+    if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise ValueError("is no Unicode text")
+    return value
+
+
 Flag = Annotated[bool, BeforeValidator(_flag), Field(strict=True)]
 Percent = Annotated[int, BeforeValidator(_whole), Field(strict=True, ge=0, le=100)]
 Seats = Annotated[int, BeforeValidator(_whole), Field(strict=True, ge=0, le=100_000)]
 Line = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
-Secret = Annotated[SecretStr, Field(min_length=1, max_length=200)]
+Secret = Annotated[SecretStr, BeforeValidator(_unicode), Field(min_length=1, max_length=200)]
 
 
 class Wire(BaseModel):
@@ -170,9 +177,9 @@ class LocationRow(Wire):
 
 class LocationChange(Wire):
     name: Annotated[str, Field(max_length=253, pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")] | None = None
-    basestdid: Annotated[int, BeforeValidator(_whole), Field(ge=0, le=2**31 - 1)] | None = None
+    basestdid: Annotated[int, BeforeValidator(_whole), Field(strict=True, ge=0, le=2**31 - 1)] | None = None
     proto: Literal["http", "https"] | None = None
-    port: Annotated[int, BeforeValidator(_whole), Field(ge=1, le=65_535)] | None = None
+    port: Annotated[int, BeforeValidator(_whole), Field(strict=True, ge=1, le=65_535)] | None = None
 
 
 class SpecialBadgeRow(Wire):

@@ -45,7 +45,7 @@ class _PlainLoader(yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise MalformedMetadata("anchors (&) and aliases (*) are not taken; write the value out", line)
         if getattr(event, "tag", None):
-            raise MalformedMetadata(f"the tag {event.tag} is not taken; write the plain value", line)
+            raise MalformedMetadata(f"the tag {event.tag[:80]!r} is not taken; write the plain value", line)
         if self.depth > MAX_DEPTH:
             raise MalformedMetadata(f"nested deeper than {MAX_DEPTH} levels; every key takes a value or a list", line)
         self.depth += 1
@@ -123,7 +123,8 @@ def _entries(loader: _PlainLoader, root: yaml.Node | None) -> dict[str, Entry]:
             raise MalformedMetadata("a key is a single word", line)
         key = key_node.value
         if key in entries:
-            raise MalformedMetadata(f"{key!r} stands already on line {entries[key].line}; keep one of the two", line)
+            where = f"{key[:80]!r} stands already on line {entries[key].line}"
+            raise MalformedMetadata(f"{where}; keep one of the two", line)
         entries[key] = Entry(_plain(loader, value_node), line)
     return entries
 

@@ -12,6 +12,8 @@ from wod_api_db.legacy.access import Admin, Moderator
 from wod_api_db.legacy.answers import TOKEN, Answer, Empty, answers, failed
 from wod_api_db.legacy.routing import CustomerId, legacy_router
 from wod_api_db.legacy.schemas import CustomerAnswer, CustomerChange, CustomerRequest, CustomerRow, RunningAnswer
+from wod_api_db.persons import service as persons
+from wod_api_db.persons.schemas import Scope
 from wod_api_db.registrations import lifecycle
 from wod_api_db.registrations import repository as registrations
 from wod_api_db.registrations.models import Registration
@@ -73,11 +75,12 @@ async def change_customer(
 
 
 @router.delete("/customer/{customer_id}", response_model=Empty, responses=answers(refusals=TOKEN))
-async def delete_customer(customer_id: CustomerId, session: SessionDep, claims: Admin) -> Empty:
-    """Ends the session. The row stays until its retention is over: the seat's cleaning hangs on it."""
+async def delete_customer(customer_id: CustomerId, session: SessionDep, settings: SettingsDep, claims: Admin) -> Empty:
+    """Ends the session and erases the person; the nameless row is shown until the back end has cleaned the seat."""
     registration = await _locked(session, customer_id)
-    await lifecycle.end(session, registration, reason="operator")
-    await record(session, claims, "registration.end", "registration", customer_id)
+    key = registration.email_key
+    await persons.erase(session, [customer_id], key, Scope.REGISTRATION, settings, reason="operator")
+    await record(session, claims, "registration.erase", "registration", customer_id)
     return Empty()
 
 

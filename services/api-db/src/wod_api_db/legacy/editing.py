@@ -13,6 +13,7 @@ from wod_api_db.workshops.definition import WorkshopDefinition
 from wod_api_db.workshops.models import Placement, Workshop
 
 _OF_THE_PLACEMENT = {"capacity", "range"}
+_NOT_COLUMNS = _OF_THE_PLACEMENT | {"location"}
 
 
 async def create(session: AsyncSession, wanted: NewWorkshop) -> Workshop:
@@ -77,12 +78,13 @@ async def _leave(session: AsyncSession, placement: Placement, wanted: int) -> No
 
 
 def _asked(wanted: WorkshopChange) -> dict[str, Any]:
-    kept = {name for name in wanted.model_fields_set if name in WorkshopDefinition.model_fields}
-    return {name: value for name, value in wanted if name in kept and value is not None}
+    sent = wanted.model_fields_set & WorkshopChange.model_fields.keys()
+    return {name: value for name, value in wanted if name in sent and value is not None}
 
 
 def _present(row: Workshop, placement: Placement | None) -> dict[str, Any]:
-    values = {name: getattr(row, name) for name in WorkshopDefinition.model_fields if name not in _OF_THE_PLACEMENT}
+    names = {"notebook", "content_version"} | WorkshopChange.model_fields.keys() - _OF_THE_PLACEMENT
+    values = {name: getattr(row, name) for name in names}
     values["duration"] = row.duration.total_seconds() / 3600
     values["capacity"] = placement.capacity if placement else 0
     values["range"] = [placement.first_seat, placement.last_seat] if placement else [1, 1]
@@ -101,5 +103,5 @@ def _columns(definition: WorkshopDefinition) -> dict[str, Any]:
     return {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in definition
-        if name not in _OF_THE_PLACEMENT
+        if name not in _NOT_COLUMNS
     }

@@ -250,6 +250,7 @@ class WorkshopChange(Wire):
     session_type: Any = None
     avatar: Any = None
     role: Any = None
+    pre_requisite: Any = None
     replay_link: Any = None
     active: Flag | None = None
     workshop_img: Any = None

@@ -37,6 +37,8 @@ class Settings(BaseSettings):
     relay_password: SecretStr | None = None
     relay_tls: Literal["none", "starttls", "tls"] = "none"
     deny_list: Path | None = None
+    #: serves the original's REST surface under /api as well, for its portal, its back ends and partners' sites
+    legacy: bool = False
     #: content folders of workshops, separated by colons; of two workshops with one name the earlier folder's counts
     content: str = ""
 

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from api_support import Api
+from api_support import AgentDouble, Api
 
 from wod_api_db.badges.service import award
 from wod_api_db.registrations import repository
@@ -57,6 +57,16 @@ async def test_a_finished_session_earns_the_workshops_badge(api: Api) -> None:
         "FROM badges JOIN workshops ON workshops.id = workshop_id"
     )
     assert (email, workshop, special, earned_by) == ("ada@example.org", "WKSHP-N1", None, registration)
+
+
+async def test_the_badge_comes_when_the_lab_is_taken_back(api: Api, agent: AgentDouble) -> None:
+    token = (await api.register()).json()["token"]
+    await agent.finish("CREATE", password="secret")
+    assert (await api.http.post(f"/api/v1/registrations/{token}/end")).status_code == 200
+    assert await api.value("SELECT count(*) FROM badges") == 0
+    await agent.finish("CLEANUP", completion=75)
+    await agent.finish("PURGE")
+    assert await api.rows("SELECT email_key, registration_id FROM badges") == [("ada@example.org", 1)]
 
 
 async def test_awarding_again_changes_nothing(api: Api) -> None:

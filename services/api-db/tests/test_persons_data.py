@@ -35,13 +35,6 @@ async def sign_in(api: Api) -> None:
     await api.change("UPDATE registrations SET first_login_at = now() WHERE state = 'running'")
 
 
-async def award(api: Api) -> None:
-    await api.change(
-        """INSERT INTO badges (email_key, workshop_id, registration_id)
-        SELECT email_key, workshop_id, id FROM registrations ORDER BY id LIMIT 1"""
-    )
-
-
 async def found(api: Api, wanted: str) -> list[str]:
     """The tables that hold the text anywhere."""
     tables = await api.rows("SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public'")
@@ -55,7 +48,6 @@ async def found(api: Api, wanted: str) -> list[str]:
 async def test_a_person_sees_all_that_is_held_of_him_and_of_nobody_else(api: Api, agent: AgentDouble) -> None:
     first = await run(api, agent)
     await end(api, agent, first)
-    await award(api)
     second = await run(api, agent, "Ada@Example.org")
     await sign_in(api)
     await api.register("bob@example.org", name="Bob")
@@ -97,7 +89,6 @@ async def test_erasing_ends_the_session_and_leaves_nothing_of_the_person(
     api: Api, agent: AgentDouble, settings: Settings
 ) -> None:
     await end(api, agent, await run(api, agent))
-    await award(api)
     token = await run(api, agent)
     await sign_in(api)
     await api.change("UPDATE mails SET data = '{\"to\": \"ada@example.org\"}', error = '550 <ada@example.org>'")
@@ -210,7 +201,6 @@ async def test_an_old_registration_loses_its_person_and_keeps_its_figures(
     api: Api, agent: AgentDouble, settings: Settings
 ) -> None:
     await end(api, agent, await run(api, agent))
-    await award(api)
     await run(api, agent)
     await sweep(api.sessions, "w")
     await retire(api.sessions, settings)
@@ -226,10 +216,6 @@ async def test_a_second_badge_for_the_same_workshop_is_no_obstacle(
 ) -> None:
     for _ in range(2):
         await end(api, agent, await run(api, agent))
-        await api.change(
-            """INSERT INTO badges (email_key, workshop_id, registration_id)
-            SELECT email_key, workshop_id, max(id) FROM registrations WHERE email_key NOT LIKE 'erased:%' GROUP BY 1, 2"""
-        )
         await api.change("UPDATE registrations SET ended_at = now() - interval '366 days'")
         await retire(api.sessions, settings)
     assert await api.value("SELECT count(*) FROM registrations WHERE pseudonymised_at IS NOT NULL") == 2

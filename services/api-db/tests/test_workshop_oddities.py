@@ -167,6 +167,15 @@ def test_any_key_stands_once(tmp_path: Path, key: str) -> None:
     assert reason == f"{key!r} stands already on line {line - 1}; keep one of the two"
 
 
+@pytest.mark.timeout(20)
+def test_a_file_of_keys_alone_is_refused(tmp_path: Path) -> None:
+    put(tmp_path, BASE + "".join(f"replayLin{number}: 1\n" for number in range(3000)))
+    assert only_refusal(import_workshops([tmp_path])) == (
+        2 + 200 + 1,
+        "more than 200 keys; a wod.yml holds a card's text, no more",
+    )
+
+
 def test_a_bomb_of_aliases_is_not_unfolded(tmp_path: Path) -> None:
     put(tmp_path, BASE + "a: &a [x, x, x]\n" + "".join(f"b{n}: &b{n} [*a, *a, *a]\n" for n in range(50)))
     line, reason = only_refusal(import_workshops([tmp_path]))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from api_support import Api, seed_of, write_workshop
+from api_support import ADMIN, Api, seed_of, write_workshop
 from sqlalchemy import text
 
 from wod_api_db.seeding import seed
@@ -108,6 +108,26 @@ async def test_a_closed_placement_stays_closed(api: Api, content: Path) -> None:
     assert [note.reason for note in report.notes] == [
         "the placement at Grenoble is closed, and stays so until an operator opens it"
     ]
+
+
+async def test_a_range_that_is_being_reset_is_left_alone(api: Api, content: Path) -> None:
+    await api.change("UPDATE placements SET range_reset = 'waiting'")
+    edit(content, "range: [1,3]", "range: [5,9]")
+    report = await sync(api, content)
+    assert await api.rows("SELECT first_seat, last_seat FROM placements") == [(1, 3)]
+    assert [note.reason.partition(";")[0] for note in report.notes] == ["the range at Grenoble is being reset"]
+
+
+async def test_a_moved_workshop_stays_where_the_operator_moved_it(api: Api, content: Path) -> None:
+    await api.change(MOUGINS)
+    move = {"location": 2, "first": 4, "last": 6, "capacity": 3}
+    path = "/api/v1/workshops/WKSHP-API101/move"
+    assert (await api.http.post(path, json=move, headers=await api.login(ADMIN))).status_code == 200
+    edit(content, "range: [1,3]", "range: [5,9]")
+    notes = [note.reason for note in (await sync(api, content)).notes]
+    assert notes == ["seats 4 to 6 at Mougins are an operator's choice; the file's 5 to 9 are left aside"]
+    query = "SELECT location_id, first_seat FROM placements WHERE closed_at IS NULL"
+    assert await api.rows(query) == [(2, 4)]
 
 
 async def test_a_range_beyond_the_seats_is_noted(api: Api, content: Path) -> None:

@@ -16,6 +16,7 @@ from wod_api_db.audit.endpoints import router as audit
 from wod_api_db.badges.endpoints import router as badges
 from wod_api_db.commands.endpoints import router as commands
 from wod_api_db.db import make_engine, make_sessions
+from wod_api_db.legacy.mounting import mount_legacy
 from wod_api_db.limits import RateLimits
 from wod_api_db.locations.endpoints import router as locations
 from wod_api_db.openapi import DESCRIPTION, TAGS, describe
@@ -90,6 +91,8 @@ def create_app(settings: Settings) -> FastAPI:
     describe(app)
     for router in ROUTERS:
         app.include_router(router)
+    if settings.legacy:
+        mount_legacy(app)
     checks = {"database": lambda: _database(engine), "worker": lambda: _worker(engine)}
     app.include_router(health_router(checks, Gauges(sessions).exposition))
     app.add_middleware(RequestTiming)

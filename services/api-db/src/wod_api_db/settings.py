@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     logins_per_minute: int = Field(default=300, ge=1)
     #: for one user name
     wrong_passwords_per_minute: int = Field(default=20, ge=1)
+    #: serves the original's REST surface under /api as well, for its portal, its back ends and partners' sites
+    legacy: bool = False
     #: content folders of workshops, separated by colons; of two workshops with one name the earlier folder's counts
     content: str = ""
 

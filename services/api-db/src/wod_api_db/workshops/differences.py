@@ -105,6 +105,9 @@ class Differences:
         elif placement.closed_at is not None:
             reason = f"the placement at {location.name} is closed, and stays so until an operator opens it"
             self._note(definition, "range", reason)
+        elif (placement.first_seat, placement.last_seat) != (first, last) and placement.imported:
+            reason = f"the range at {location.name} is being reset; bring the workshop in again when that is done"
+            self._note(definition, "range", reason)
         elif (placement.first_seat, placement.last_seat) != (first, last):
             own = f"seats {placement.first_seat} to {placement.last_seat} at {location.name} are an operator's choice"
             self._note(definition, "range", f"{own}; the file's {first} to {last} are left aside")

@@ -14,6 +14,8 @@ import yaml
 MAX_BYTES = 64 * 1024
 #: A list inside a list is already more than any key takes.
 MAX_DEPTH = 4
+#: More than anybody needs, and few enough to say something about each.
+MAX_KEYS = 200
 
 
 class MalformedMetadata(Exception):
@@ -119,6 +121,8 @@ def _entries(loader: _PlainLoader, root: yaml.Node | None) -> dict[str, Entry]:
     entries: dict[str, Entry] = {}
     for key_node, value_node in root.value:
         line = key_node.start_mark.line + 1
+        if len(entries) == MAX_KEYS:
+            raise MalformedMetadata(f"more than {MAX_KEYS} keys; a wod.yml holds a card's text, no more", line)
         if not isinstance(key_node, yaml.ScalarNode):
             raise MalformedMetadata("a key is a single word", line)
         key = key_node.value

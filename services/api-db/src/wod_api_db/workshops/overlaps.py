@@ -37,7 +37,7 @@ class Stored:
         )
 
     def targets(self, definition: WorkshopDefinition) -> list[Location]:
-        """Where the workshop shall run: it stays where its first placement is, and the alternates follow."""
+        """Where the workshop shall run: it stays where its first open placement is, and the alternates follow."""
         named = [self.named(name) for name in definition.alternate_location]
         locations = [self._home(definition), *(location for location in named if location is not None)]
         return list({location.id: location for location in locations}.values())
@@ -45,13 +45,14 @@ class Stored:
     def _home(self, definition: WorkshopDefinition) -> Location:
         placements = self.placements_of(definition.notebook)
         if placements:
-            return self.locations[placements[0].location_id]
+            first = next((placement for placement in placements if placement.closed_at is None), placements[0])
+            return self.locations[first.location_id]
         return self.named(definition.location) or self.locations[self.home]
 
 
 def is_the_authors(placement: Placement) -> bool:
-    """Whether the file decides on it: neither changed nor closed by an operator."""
-    return placement.imported and placement.closed_at is None
+    """Whether the file decides on it: neither changed nor closed by an operator, nor just being reset."""
+    return placement.imported and placement.closed_at is None and placement.range_reset is None
 
 
 class _Claim(NamedTuple):

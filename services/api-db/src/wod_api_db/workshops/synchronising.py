@@ -73,12 +73,14 @@ async def wait_for_lock(session: AsyncSession) -> None:
 
 
 async def _stored(session: AsyncSession, home: int | None) -> Stored:
-    locations = {row.id: row for row in (await session.execute(select(Location))).scalars()}
+    # locked as operators lock them to change a range (locations, then placements, by their ids), so that neither
+    # writes over what the other has just set
+    locked = select(Location).order_by(Location.id).with_for_update(key_share=True)
+    locations = {row.id: row for row in (await session.execute(locked)).scalars()}
     if not locations:
         raise NoLocation("there is no location yet for workshops to run at; add one first")
     workshops = {row.notebook: row for row in (await session.execute(select(Workshop))).scalars()}
     placements: dict[int, list[Placement]] = defaultdict(list)
-    # locked in the order in which registering does: a range that an operator sets meanwhile is not written over
     query = select(Placement).order_by(Placement.id).with_for_update(key_share=True)
     for row in sorted((await session.execute(query)).scalars(), key=lambda row: (row.rank, row.id)):
         placements[row.workshop_id].append(row)

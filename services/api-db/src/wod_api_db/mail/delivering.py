@@ -9,6 +9,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from wod_api_db.db import Job, now
+from wod_api_db.mail.contexts import mail_context
 from wod_api_db.mail.models import Mail
 from wod_api_db.mail.outbox import SEND_MAIL
 from wod_api_db.mail.rendering import render
@@ -16,7 +17,6 @@ from wod_api_db.mail.sending import PermanentMailFailure, Relay, TemporaryMailFa
 from wod_api_db.mail.states import MailState
 from wod_api_db.registrations import lifecycle
 from wod_api_db.registrations import repository as registrations
-from wod_api_db.registrations.views import mail_context
 from wod_api_db.settings import Settings, gap
 from wod_api_db.states import MAIL
 

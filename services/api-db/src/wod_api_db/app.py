@@ -13,6 +13,8 @@ from wod_api_db.accounts.endpoints import router as accounts
 from wod_api_db.accounts.models import WorkerSighting
 from wod_api_db.commands.endpoints import router as commands
 from wod_api_db.db import make_engine, make_sessions
+from wod_api_db.mail.endpoints import router as mails
+from wod_api_db.notices.endpoints import router as notices
 from wod_api_db.registrations.addresses import DenyList
 from wod_api_db.registrations.endpoints import router as registrations
 from wod_api_db.registrations.following import Notifications
@@ -49,7 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
         responses=responses(BadRequest, Unprocessable),
     )
     add_problem_handlers(app)
-    for router in (accounts, workshops, registrations, commands, students):
+    for router in (accounts, workshops, registrations, commands, students, mails, notices):
         app.include_router(router)
     app.include_router(health_router({"database": lambda: _database(engine), "worker": lambda: _worker(engine)}))
     return app

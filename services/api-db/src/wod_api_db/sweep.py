@@ -11,6 +11,7 @@ from wod_api_db.commands import repository as commands
 from wod_api_db.commands.issuing import SEND_COMMAND
 from wod_api_db.db import Job, enqueue
 from wod_api_db.mail import delivering
+from wod_api_db.notices import digest
 from wod_api_db.registrations import lifecycle, range_reset, repository
 from wod_api_db.registrations.models import Registration
 from wod_api_db.registrations.schemas import RegistrationState
@@ -48,6 +49,8 @@ async def sweep(sessions: async_sessionmaker[AsyncSession], worker: str) -> None
             for registration in await repository.claim_due(session, condition):
                 await act(session, registration)
     await range_reset.sweep(sessions)
+    async with sessions.begin() as session:
+        await digest.queue_digest(session)
     async with sessions.begin() as session:
         jobs = [Job(SEND_COMMAND, identity, attempts) for identity, attempts in await commands.due(session)]
         await enqueue(session, *jobs, *await delivering.due(session))

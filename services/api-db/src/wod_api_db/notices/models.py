@@ -10,7 +10,10 @@ from wod_api_db.db import Base
 
 class Notice(Base):
     __tablename__ = "notices"
-    __table_args__ = (Index("notices_to_mail", "id", postgresql_where=text("mailed_at IS NULL")),)
+    __table_args__ = (
+        Index("notices_to_mail", "id", postgresql_where=text("mailed_at IS NULL")),
+        Index("notices_mailed", "mailed_at"),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
@@ -20,4 +23,5 @@ class Notice(Base):
     registration_id: Mapped[int | None] = mapped_column(ForeignKey("registrations.id"))
     #: what happened and what to do, nothing secret
     text: Mapped[str]
+    #: when it was put into a mail; whether that arrived is in the mail's row
     mailed_at: Mapped[datetime | None]

@@ -60,6 +60,9 @@ class Api:
     async def end(self, token: str) -> None:
         await self._call("POST", f"/api/v1/registrations/{token}/end")
 
+    async def unsubscribe(self, token: str) -> None:
+        await self._call("POST", f"/api/v1/mails/unsubscribe/{token}")
+
     async def events(self, token: str, after: int = 0) -> AsyncGenerator[Event, None]:
         """The story behind the event ``after``, then what happens; ends where the api-db ends it."""
         path, resume = f"/api/v1/registrations/{token}/events", {"Last-Event-ID": str(after)}

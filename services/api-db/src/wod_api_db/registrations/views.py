@@ -1,8 +1,9 @@
-"""A registration as its holder sees it: on the wire and the operators."""
+"""A registration as its holder and the operators see it on the wire."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from wod_api_db.commands.repository import creates_before
+from wod_api_db.mail.repository import trouble
 from wod_api_db.registrations import repository
 from wod_api_db.registrations.changing import extension_of
 from wod_api_db.registrations.links import browser_key, personal_token
@@ -57,7 +58,7 @@ async def view(session: AsyncSession, registration: Registration, settings: Sett
         message=_MESSAGES[registration.state],
         waiting_before=await creates_before(session, registration.id) if preparing else None,
         extension_seconds=int(extension.total_seconds()) if extension else None,
-        mail_trouble=None,
+        mail_trouble=await trouble(session, registration.id),
         announcement=await repository.last_announcement(session, registration.id),
         correctable=registration.state in HOLDING and registration.corrected_at is None,
         last_event_id=await repository.last_event_id(session, registration.id),

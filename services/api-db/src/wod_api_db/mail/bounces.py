@@ -44,8 +44,9 @@ def read_report(raw: bytes) -> Report:
         return _read(message_from_bytes(raw))
     except NoReport:
         raise
-    except Exception as error:
-        raise NoReport(f"the mail cannot be read: {type(error).__name__}") from error
+    except Exception as error:  # noqa: BLE001 - the library's parser raises what it likes on hostile mails
+        unreadable = type(error).__name__
+    raise NoReport(f"the mail cannot be read: {unreadable}")
 
 
 def _read(message: Message) -> Report:

@@ -29,10 +29,12 @@ def mail_of(text: str) -> UUID | None:
 async def queue_mail(
     session: AsyncSession, registration: Registration, template: str, *, occasion: str = "", **data: Any
 ) -> None:
-    """One mail per registration, template and occasion, however often it is asked for.
+    """One mail per registration, template and occasion, however often it is asked for; none to an erased person.
 
     ``data`` is JSON that the template needs beside the registration. It lies in the row in the clear: nothing secret.
     """
+    if not registration.email:
+        return
     dedup_key = f"{registration.id}:{template}:{occasion}"
     await _queue(session, registration.id, template, registration.email, dedup_key, data)
 

@@ -13,6 +13,7 @@ class Notice(Base):
     __table_args__ = (
         Index("notices_to_mail", "id", postgresql_where=text("mailed_at IS NULL")),
         Index("notices_mailed", "mailed_at"),
+        Index("notices_of_registration", "registration_id", postgresql_where=text("registration_id IS NOT NULL")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)

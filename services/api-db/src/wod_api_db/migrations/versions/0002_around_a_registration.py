@@ -152,6 +152,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("notices_mailed", "notices", ["mailed_at"], unique=False)
+    op.create_index(
+        "notices_of_registration",
+        "notices",
+        ["registration_id"],
+        unique=False,
+        postgresql_where=sa.text("registration_id IS NOT NULL"),
+    )
     op.create_index("notices_to_mail", "notices", ["id"], unique=False, postgresql_where=sa.text("mailed_at IS NULL"))
     op.add_column("commands", sa.Column("first_student", sa.Integer(), nullable=True))
     op.add_column("commands", sa.Column("last_student", sa.Integer(), nullable=True))
@@ -170,6 +177,7 @@ def upgrade() -> None:
     op.add_column("locations", sa.Column("sealed_agent_token", sa.Text(), nullable=True))
     op.add_column("locations", sa.Column("drained_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("locations", sa.Column("last_heartbeat_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("locations", sa.Column("steady_since", sa.DateTime(timezone=True), nullable=True))
     op.add_column("locations", sa.Column("unhealthy_since", sa.DateTime(timezone=True), nullable=True))
     op.add_column(
         "locations", sa.Column("health", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False)
@@ -177,6 +185,7 @@ def upgrade() -> None:
     op.add_column(
         "mails", sa.Column("data", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False)
     )
+    op.create_index("mails_failed", "mails", ["created_at"], unique=False, postgresql_where=sa.text("state = 'failed'"))
     op.add_column("mails", sa.Column("bounced_at", sa.DateTime(timezone=True), nullable=True))
     op.alter_column("mails", "registration_id", existing_type=sa.BIGINT(), nullable=True)
     op.drop_constraint("mailstate_is_known", "mails", type_="check")
@@ -236,7 +245,22 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("no_show_at IS NOT NULL AND state IN ('running', 'expiring')"),
     )
+    op.create_index(
+        "registrations_idempotency_age",
+        "registrations",
+        ["created_at"],
+        unique=False,
+        postgresql_where=sa.text("idempotency_key IS NOT NULL"),
+    )
+    op.create_index(
+        "registrations_erasing",
+        "registrations",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("pseudonymised_at IS NULL AND email = ''"),
+    )
     op.create_index("registrations_person", "registrations", ["email_key"], unique=False)
+    op.create_index("registrations_of_seat", "registrations", ["student_id"], unique=False)
     op.create_index(
         "registrations_retention",
         "registrations",
@@ -275,7 +299,18 @@ def downgrade() -> None:
         table_name="registrations",
         postgresql_where=sa.text("pseudonymised_at IS NULL AND ended_at IS NOT NULL"),
     )
+    op.drop_index("registrations_of_seat", table_name="registrations")
     op.drop_index("registrations_person", table_name="registrations")
+    op.drop_index(
+        "registrations_erasing",
+        table_name="registrations",
+        postgresql_where=sa.text("pseudonymised_at IS NULL AND email = ''"),
+    )
+    op.drop_index(
+        "registrations_idempotency_age",
+        table_name="registrations",
+        postgresql_where=sa.text("idempotency_key IS NOT NULL"),
+    )
     op.drop_index(
         "registrations_no_show",
         table_name="registrations",
@@ -311,9 +346,11 @@ def downgrade() -> None:
     op.execute("DELETE FROM mails WHERE registration_id IS NULL")
     op.alter_column("mails", "registration_id", existing_type=sa.BIGINT(), nullable=False)
     op.drop_column("mails", "bounced_at")
+    op.drop_index("mails_failed", table_name="mails", postgresql_where=sa.text("state = 'failed'"))
     op.drop_column("mails", "data")
     op.drop_column("locations", "health")
     op.drop_column("locations", "unhealthy_since")
+    op.drop_column("locations", "steady_since")
     op.drop_column("locations", "last_heartbeat_at")
     op.drop_column("locations", "drained_at")
     op.drop_column("locations", "sealed_agent_token")
@@ -322,6 +359,9 @@ def downgrade() -> None:
     op.drop_column("locations", "port")
     op.drop_column("locations", "proto")
     op.drop_column("commands", "last_student")
+    op.drop_index(
+        "notices_of_registration", table_name="notices", postgresql_where=sa.text("registration_id IS NOT NULL")
+    )
     op.drop_column("commands", "first_student")
     op.drop_index("notices_mailed", table_name="notices")
     op.drop_index("notices_to_mail", table_name="notices", postgresql_where=sa.text("mailed_at IS NULL"))

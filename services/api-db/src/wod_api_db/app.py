@@ -14,6 +14,7 @@ from wod_api_db.accounts.models import WorkerSighting
 from wod_api_db.badges.endpoints import router as badges
 from wod_api_db.commands.endpoints import router as commands
 from wod_api_db.db import make_engine, make_sessions
+from wod_api_db.legacy.mounting import mount_legacy
 from wod_api_db.locations.endpoints import router as locations
 from wod_api_db.mail.endpoints import router as mails
 from wod_api_db.notices.endpoints import router as notices
@@ -82,6 +83,8 @@ def create_app(settings: Settings) -> FastAPI:
     add_problem_handlers(app)
     for router in ROUTERS:
         app.include_router(router)
+    if settings.legacy:
+        mount_legacy(app)
     checks = {"database": lambda: _database(engine), "worker": lambda: _worker(engine)}
     app.include_router(health_router(checks, Gauges(sessions).exposition))
     app.add_middleware(RequestTiming)

@@ -48,6 +48,8 @@ class Settings(BaseSettings):
     footer: str = ""
     #: JSON, text to address: ``{"Imprint": "https://example.org/imprint"}``
     footer_links: dict[str, HttpUrl] = {}
+    #: serves the original's REST surface under /api as well, for its portal, its back ends and partners' sites
+    legacy: bool = False
     #: content folders of workshops, separated by colons; of two workshops with one name the earlier folder's counts
     content: str = ""
 

@@ -1,4 +1,4 @@
-"""Access tokens of accounts: HS256 JWTs that only the api-db makes and reads, good for 15 minutes."""
+"""Access tokens of accounts: HS256 JWTs that only the api-db makes and reads, good for 15 minutes unless said otherwise."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -55,9 +55,17 @@ class AccessTokens:
     def _key(self) -> bytes:
         return derive_key(self.secret.get_secret_value(), "access tokens")
 
-    def issue(self, account_id: int, username: str, role: Role, location_id: int | None, now: datetime) -> str:
+    def issue(
+        self,
+        account_id: int,
+        username: str,
+        role: Role,
+        location_id: int | None,
+        now: datetime,
+        lifetime: timedelta = LIFETIME,
+    ) -> str:
         """Raises ValidationError where the role and the location do not go together."""
-        expires = now + LIFETIME
+        expires = now + lifetime
         claims = Claims(
             account_id=account_id, username=username, role=role, location_id=location_id, expires_at=expires
         )

@@ -19,6 +19,7 @@ from wod_api_db.workshops.schemas import WorkshopList, WorkshopView
 from wod_common.problems import Conflict, Forbidden, NotFound, Unprocessable, add_problem_handlers
 
 TOKEN = "41-c2lnbmVkLWJ5LXRoZS1hcGk"
+OPTOUT = "41-dGhlLWxpbmstaW4tYS1tYWls"
 BROWSER_KEY = "k" * 32
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
@@ -98,6 +99,7 @@ class ApiDouble:
         self.refusal: Exception | None = None
         self.away = False
         self.ended = 0
+        self.unsubscribed: list[str] = []
         #: Last-Event-ID of every event stream that was opened
         self.streams: list[int] = []
         self._open: set[object] = set()
@@ -170,6 +172,14 @@ def api_app(double: ApiDouble) -> FastAPI:
 
     app.include_router(_workshops(double), prefix="/api/v1/workshops")
     app.include_router(_registrations(double), prefix="/api/v1/registrations")
+
+    @app.post("/api/v1/mails/unsubscribe/{token}")
+    async def unsubscribe(token: str) -> dict[str, bool]:
+        if token != OPTOUT:
+            raise NotFound("no such link")
+        double.unsubscribed.append(token)
+        return {"unsubscribed": True}
+
     app.include_router(_changes(double), prefix="/api/v1/registrations")
     return app
 

@@ -19,6 +19,8 @@ from wod_api_db.db import make_engine, make_sessions
 from wod_api_db.legacy.mounting import mount_legacy
 from wod_api_db.limits import RateLimits
 from wod_api_db.locations.endpoints import router as locations
+from wod_api_db.mail.endpoints import router as mails
+from wod_api_db.notices.endpoints import router as notices
 from wod_api_db.openapi import DESCRIPTION, TAGS, describe
 from wod_api_db.pauses.endpoints import router as pauses
 from wod_api_db.persons.endpoints import router as persons
@@ -48,6 +50,8 @@ ROUTERS = (
     commands,
     locations,
     operating,
+    mails,
+    notices,
     pauses,
     persons,
     placements,

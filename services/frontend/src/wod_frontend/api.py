@@ -63,6 +63,9 @@ class Api:
     async def end(self, token: str) -> None:
         await self._call("POST", f"/api/v1/registrations/{token}/end")
 
+    async def unsubscribe(self, token: str) -> None:
+        await self._call("POST", f"/api/v1/mails/unsubscribe/{token}")
+
     async def extend(self, token: str) -> None:
         await self._call("POST", f"/api/v1/registrations/{token}/extend")
 

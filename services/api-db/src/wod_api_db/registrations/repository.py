@@ -64,7 +64,7 @@ async def withhold_mails(session: AsyncSession, registration_id: int, why: str) 
     await session.execute(
         update(Mail)
         .where(Mail.registration_id == registration_id, Mail.state == MailState.QUEUED)
-        .values(state=MailState.FAILED, error=why)
+        .values(state=MailState.WITHHELD, error=why)
     )
 
 

@@ -151,6 +151,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_index("notices_mailed", "notices", ["mailed_at"], unique=False)
     op.create_index(
         "notices_of_registration",
         "notices",
@@ -189,6 +190,18 @@ def upgrade() -> None:
     op.create_index("mails_failed", "mails", ["created_at"], unique=False, postgresql_where=sa.text("state = 'failed'"))
     op.add_column("mails", sa.Column("bounced_at", sa.DateTime(timezone=True), nullable=True))
     op.alter_column("mails", "registration_id", existing_type=sa.BIGINT(), nullable=True)
+    op.drop_constraint("mailstate_is_known", "mails", type_="check")
+    op.create_check_constraint(
+        "mailstate_is_known", "mails", "state IN ('queued', 'sending', 'sent', 'failed', 'withheld')"
+    )
+    op.create_index("mails_by_time", "mails", ["created_at", "id"], unique=False)
+    op.create_index("mails_of_recipient", "mails", [sa.text("lower(recipient)")], unique=False)
+    op.create_table(
+        "mail_optouts",
+        sa.Column("email_key", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("email_key"),
+    )
     op.add_column("placements", sa.Column("rank", sa.Integer(), server_default="0", nullable=False))
     op.add_column("placements", sa.Column("imported", sa.Boolean(), server_default=sa.text("true"), nullable=False))
     op.add_column("placements", sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True))
@@ -338,6 +351,12 @@ def downgrade() -> None:
     op.drop_column("placements", "closed_at")
     op.drop_column("placements", "imported")
     op.drop_column("placements", "rank")
+    op.drop_table("mail_optouts")
+    op.drop_index("mails_of_recipient", table_name="mails")
+    op.drop_index("mails_by_time", table_name="mails")
+    op.execute("UPDATE mails SET state = 'failed' WHERE state = 'withheld'")
+    op.drop_constraint("mailstate_is_known", "mails", type_="check")
+    op.create_check_constraint("mailstate_is_known", "mails", "state IN ('queued', 'sending', 'sent', 'failed')")
     op.execute("DELETE FROM mails WHERE registration_id IS NULL")
     op.alter_column("mails", "registration_id", existing_type=sa.BIGINT(), nullable=False)
     op.drop_column("mails", "bounced_at")
@@ -360,6 +379,7 @@ def downgrade() -> None:
     op.drop_column("commands", "first_student")
     op.drop_column("accounts", "tokens_valid_after")
     op.drop_index("audit_of_account", table_name="audit")
+    op.drop_index("notices_mailed", table_name="notices")
     op.drop_index("notices_to_mail", table_name="notices", postgresql_where=sa.text("mailed_at IS NULL"))
     op.drop_table("notices")
     op.drop_index("badges_one_per_workshop", table_name="badges", postgresql_where=sa.text("workshop_id IS NOT NULL"))

@@ -110,6 +110,21 @@ async def test_a_bounce_is_in_the_row_the_story_a_notice_and_the_persons_page(
     assert registrations == await api.value("SELECT id FROM registrations")
 
 
+async def test_a_bounce_that_comes_after_the_person_was_erased_says_nothing_of_him(
+    api: Api, headers: dict[str, str]
+) -> None:
+    token = (await api.register()).json()["token"]
+    await api.change("UPDATE mails SET state = 'sent', sent_at = now()")
+    identity = await api.value("SELECT id FROM mails")
+    await api.http.delete(f"/api/v1/registrations/{token}/data")
+    assert (await post(api, headers, letter("postfix_refused", identity))).json()["outcome"] == "bounced"
+    assert await api.rows("SELECT bounced_at IS NOT NULL, error, recipient FROM mails") == [(True, None, "")]
+    assert await api.rows("SELECT 1 FROM notices") == []
+    assert await api.rows("SELECT 1 FROM registration_events WHERE type = 'mail-bounced'") == []
+    answer = await api.http.post(f"/api/v1/mails/{identity}/resend", headers=headers)
+    assert (answer.status_code, "was erased" in answer.json()["detail"]) == (409, True)
+
+
 async def test_a_delay_changes_nothing(api: Api, headers: dict[str, str]) -> None:
     identity = await sent(api)
     answer = await post(api, headers, letter("postfix_delayed", identity))

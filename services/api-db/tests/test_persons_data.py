@@ -119,7 +119,8 @@ async def test_nothing_is_sent_to_an_erased_person(api: Api, agent: AgentDouble)
     await api.http.delete(f"/api/v1/registrations/{token}/data")
     await clean(agent)
     states = await api.rows("SELECT template, state, recipient FROM mails ORDER BY created_at")
-    assert states == [("welcome", "failed", ""), ("credentials", "failed", "")]
+    assert states == [("welcome", "withheld", ""), ("credentials", "withheld", "")]
+    assert await api.rows("SELECT DISTINCT error FROM mails") == [("withheld: the person's data were erased",)]
 
 
 async def test_a_mail_in_the_relays_hands_says_nothing_afterwards(
@@ -149,6 +150,31 @@ async def test_an_erasure_is_finished_when_the_seat_is_clean(api: Api, agent: Ag
     await retire(api.sessions, settings)
     assert await api.value("SELECT pseudonymised_at FROM registrations") is not None
     assert await api.value("SELECT count(*) FROM command_events") == 0
+
+
+async def opt_out(api: Api) -> None:
+    await api.change("INSERT INTO mail_optouts (email_key) VALUES (:key)", key=ADDRESS)
+
+
+async def test_an_opt_out_goes_with_the_last_that_is_held_of_its_address(
+    api: Api, agent: AgentDouble, settings: Settings
+) -> None:
+    await end(api, agent, await run(api, agent))
+    await api.change("UPDATE registrations SET ended_at = now() - interval '366 days'")
+    token = await run(api, agent)
+    await opt_out(api)
+    await retire(api.sessions, settings)
+    assert await api.value("SELECT count(*) FROM registrations WHERE pseudonymised_at IS NOT NULL") == 1
+    assert "mail_optouts" in await found(api, ADDRESS)
+    await api.http.delete(f"/api/v1/registrations/{token}/data")
+    assert await found(api, ADDRESS) == []
+
+
+async def test_an_opt_out_without_a_registration_is_erased_by_its_address(api: Api) -> None:
+    await opt_out(api)
+    headers = await api.login(ADMIN)
+    await api.http.post("/api/v1/persons/erase", json={"email": ADDRESS}, headers=headers)
+    assert await found(api, ADDRESS) == []
 
 
 async def test_what_waits_is_cancelled_and_erased(api: Api, agent: AgentDouble) -> None:

@@ -84,7 +84,7 @@ async def test_the_rows_are_counted_by_state(api: Api, agent: AgentDouble) -> No
         assert found_value is not None
         assert found_value >= least
     await api.change("UPDATE mails SET state = 'failed', error = 'refused' WHERE template = 'credentials'")
-    await api.change("UPDATE mails SET state = 'failed', error = 'withheld: too late' WHERE template = 'welcome'")
+    await api.change("UPDATE mails SET state = 'withheld' WHERE template = 'welcome'")
     assert value(await gauges(api), "wod_mails_failed_last_day") == 1
 
 

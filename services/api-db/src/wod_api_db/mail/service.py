@@ -25,6 +25,8 @@ async def send_again(session: AsyncSession, mail_id: UUID, claims: Claims) -> Ma
     mail, registration = await _locked(session, mail_id)
     if mail.state is not MailState.FAILED and mail.bounced_at is None:
         raise Conflict(f"mail {mail_id} is {mail.state}: only one that failed or has come back is sent again")
+    if registration is not None and not registration.email:
+        raise Conflict(f"the person of mail {mail_id} was erased: nobody knows any more to whom it went")
     if registration is not None and registration.email != mail.recipient:
         raise Conflict(f"the address of mail {mail_id} was corrected since; what was in it went to the right one")
     mail.state = MAIL.check(mail.state, MailState.QUEUED)
@@ -39,7 +41,10 @@ async def send_again(session: AsyncSession, mail_id: UUID, claims: Claims) -> Ma
 
 
 async def take_report(session: AsyncSession, report: Report) -> BounceAnswer:
-    """Raises NotFound. The same report again changes nothing."""
+    """Raises NotFound. The same report again changes nothing.
+
+    What a server says of a mail names its recipient, in any spelling: once the person is erased it is not kept.
+    """
     if report.mail is None:
         raise NotFound("the report names no mail of ours, neither in the envelope id nor in the returned headers")
     mail, registration = await _locked(session, report.mail)
@@ -47,9 +52,11 @@ async def take_report(session: AsyncSession, report: Report) -> BounceAnswer:
         return BounceAnswer(mail=mail.id, outcome="no-failure")
     if mail.bounced_at is None:
         mail.bounced_at = now
-        mail.error = reply_of(report.words)
+        is_erased = registration is not None and not registration.email
+        mail.error = None if is_erased else reply_of(report.words)
         await session.flush()
-        await report_loss(session, mail, registration, "mail-bounced", "came back")
+        if not is_erased:
+            await report_loss(session, mail, registration, "mail-bounced", "came back")
     return BounceAnswer(mail=mail.id, outcome="bounced")
 
 

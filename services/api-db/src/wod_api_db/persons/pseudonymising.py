@@ -59,7 +59,7 @@ async def pseudonymise(session: AsyncSession, registration: Registration, settin
     mailed any more, and ``finish`` of the sweep calls this once more when the seat is clean.
     """
     values = PersonalValues.of(registration)
-    key = erased_key(settings, registration.email_key)
+    real_key, key = registration.email_key, erased_key(settings, registration.email_key)
     await repository.withhold_mails(session, registration.id)
     for row in await repository.texts_about(session, registration.id):
         row.erase(values.erase)
@@ -69,6 +69,7 @@ async def pseudonymise(session: AsyncSession, registration: Registration, settin
         await repository.delete_reports(session, registration.id)
         registration.pseudonymised_at = now
     await session.flush()
+    await repository.forget_optout(session, real_key)
 
 
 def _empty(registration: Registration, key: str, values: PersonalValues) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased, joinedload
 from wod_api_db.audit.models import AuditEntry
 from wod_api_db.badges.models import Badge
 from wod_api_db.commands.models import CommandEventRow, CommandRow
-from wod_api_db.mail.models import Mail
+from wod_api_db.mail.models import Mail, MailOptout
 from wod_api_db.mail.states import MailState
 from wod_api_db.notices.models import Notice
 from wod_api_db.registrations.models import Registration, RegistrationEvent
@@ -66,9 +66,23 @@ async def withhold_mails(session: AsyncSession, registration_id: int) -> None:
         .values(
             recipient="",
             data={},
-            error=case((is_open, "withheld: the person's data were erased"), else_=None),
-            state=case((is_open, MailState.FAILED), else_=Mail.state),
+            error=case(
+                (is_open, "withheld: the person's data were erased"),
+                (Mail.state == MailState.WITHHELD, Mail.error),  # our own words
+                else_=None,
+            ),
+            state=case((is_open, MailState.WITHHELD), else_=Mail.state),
         )
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def forget_optout(session: AsyncSession, email_key: str) -> None:
+    """An address that no registration names any more is kept nowhere; one that is still written to stays opted out."""
+    still_held = select(Registration.id).where(Registration.email_key == email_key).exists()
+    await session.execute(
+        delete(MailOptout)
+        .where(MailOptout.email_key == email_key, ~still_held)
         .execution_options(synchronize_session=False)
     )
 

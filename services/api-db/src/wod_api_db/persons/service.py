@@ -108,4 +108,6 @@ async def erase(
         await pseudonymise(session, registration, settings)
         erased += 1
         uncleaned += registration.student_id is not None and registration.cleaned_at is None
+    if scope is Scope.ADDRESS:  # it may have been kept without any registration: after a correction
+        await repository.forget_optout(session, email_key)
     return Erasure(scope=scope, registrations=erased, seats_being_cleaned=uncleaned)

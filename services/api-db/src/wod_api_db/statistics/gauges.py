@@ -60,7 +60,7 @@ LEFT JOIN (SELECT state FROM mails WHERE state IN ('queued', 'sending')) AS m ON
 GROUP BY s.state
 UNION ALL
 SELECT 'wod_mails_failed_last_day', ARRAY[]::text[], count(*) FROM mails
-WHERE state = 'failed' AND created_at > now() - interval '1 day' AND coalesce(error, '') NOT LIKE 'withheld:%'
+WHERE state = 'failed' AND created_at > now() - interval '1 day'
 UNION ALL
 SELECT 'wod_oldest_mail_seconds', ARRAY[]::text[], coalesce(extract(epoch FROM now() - min(created_at)), 0)
 FROM mails WHERE state IN ('queued', 'sending')

@@ -134,7 +134,7 @@ async def test_row_post_login(api: Api, settings: Settings) -> None:
     assert claims.account_id == body["id"]
     payload = body["accessToken"].split(".")[1]
     times = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    assert times["exp"] - times["iat"] == 180
+    assert times["exp"] - int(times["iat"]) == 180
 
 
 async def test_row_wrong_password_or_unknown_user(api: Api) -> None:

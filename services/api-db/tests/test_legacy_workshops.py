@@ -1,9 +1,14 @@
 """Workshops, seats, locations and accounts over the legacy wire."""
 
+import asyncio
+from typing import Any
+
+import httpx
 import pytest
 from api_support import Api
-from legacy_support import admin, anyone
+from legacy_support import account, admin, anyone
 
+from wod_api_db.accounts.tokens import Role
 from wod_api_db.app import create_app
 from wod_api_db.settings import Settings
 
@@ -123,6 +128,73 @@ async def test_an_admin_keeps_his_own_account(api: Api) -> None:
     assert (row["email"], "password" in row) == ("new@example.org", False)
     login = await anyone(api).post("/login", {"username": "operator", "password": "changed"})
     assert login.status_code == 200
+
+
+@pytest.mark.parametrize("change", [{"password": "changed"}, {"roles": ["user"]}, {"username": "other"}])
+async def test_a_token_ends_with_what_it_was_given_for(api: Api, change: dict[str, Any]) -> None:
+    caller = await admin(api)
+    moderator = await account(api, "mod", Role.MODERATOR)
+    identity = await api.value("SELECT id FROM accounts WHERE username = 'mod'")
+    await caller.put(f"/user/{identity}", {"email": "new@example.org"})
+    assert (await moderator.get("/students")).status_code == 200
+    assert (await caller.put(f"/user/{identity}", change)).status_code == 200
+    assert (await moderator.get("/students")).status_code == 401
+
+
+@pytest.mark.parametrize(("method", "body"), [("DELETE", None), ("PUT", {"roles": ["user"]})])
+async def test_admins_that_remove_each_other_at_once_leave_one(
+    api: Api, method: str, body: dict[str, Any] | None
+) -> None:
+    callers = [await admin(api)] + [await account(api, f"admin{number}", Role.ADMIN) for number in range(3)]
+    ids = [row[0] for row in await api.rows("SELECT id FROM accounts WHERE role = 'admin' ORDER BY id")]
+    others = zip(callers, ids[1:] + ids[:1], strict=True)
+    answers = await asyncio.gather(*(caller.call(method, f"/user/{other}", body) for caller, other in others))
+    assert {answer.status_code for answer in answers} <= {200, 401, 409}
+    assert await api.value("SELECT count(*) FROM accounts WHERE role = 'admin'") >= 1
+
+
+async def test_the_last_admin_is_not_demoted_by_one_who_was_admin_a_moment_ago(api: Api) -> None:
+    caller = await admin(api)
+    other = await account(api, "other", Role.ADMIN)
+    own, last = [row[0] for row in await api.rows("SELECT id FROM accounts WHERE role = 'admin' ORDER BY id")]
+    # as if this had come between the look at the token and the lock
+    await api.change("UPDATE accounts SET role = 'user' WHERE id = :id", id=own)
+    for answer in (await caller.delete(f"/user/{last}"), await caller.put(f"/user/{last}", {"roles": []})):
+        assert answer.status_code == 409
+        assert "last admin" in answer.json()["message"]
+    assert (await other.get("/users")).status_code == 200
+
+
+async def test_a_retired_workshop_is_found_until_its_last_seat_is_clean(api: Api) -> None:
+    caller = await admin(api)
+    await anyone(api).register()
+    assert (await caller.delete("/workshop/1")).status_code == 200
+    [row] = (await anyone(api).get("/workshops")).json()
+    assert (row["notebook"], row["active"]) == ("WKSHP-API101", False)
+    assert (await anyone(api).get("/workshops/1")).json()["active"] is False
+    assert (await anyone(api).get("/workshops?active=true")).json() == []
+    assert len((await anyone(api).get("/workshops?active=false")).json()) == 1
+    assert (await anyone(api).register("eve@corp-a.com")).status_code == 400
+    await api.change("UPDATE registrations SET state = 'ended', ended_at = now(), cleaned_at = now()")
+    assert (await anyone(api).get("/workshops")).json() == []
+    assert (await anyone(api).get("/workshops/1")).status_code == 400
+
+
+async def test_who_asks_too_often_is_refused_in_the_legacy_form(settings: Settings) -> None:
+    changes = {"registrations_per_minute": 1, "wrong_passwords_per_minute": 1}
+    app = create_app(settings.model_copy(update=changes))
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api.test") as client,
+    ):
+        api = Api(app, client)
+        assert (await anyone(api).register()).status_code == 200
+        wrong = {"username": "operator", "password": "wrong"}
+        assert (await anyone(api).post("/login", wrong)).status_code == 401
+        for refused in (await anyone(api).register("eve@corp-a.com"), await anyone(api).post("/login", wrong)):
+            assert refused.status_code == 429
+            assert list(refused.json()) == ["message"]
+            assert 1 <= int(refused.headers["retry-after"]) <= 60
 
 
 async def test_operators_writes_are_audited(api: Api) -> None:

@@ -1,11 +1,16 @@
 """Accounts: who may be what, tokens that end with a change, and the last admin."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from api_support import ADMIN, AGENT, AgentDouble, Api
+from api_support import ADMIN, AGENT, AgentDouble, Api, seed_of
+from pydantic import SecretStr
+
+from wod_api_db.seeding import seed
+from wod_api_db.settings import Settings
 
 GRACE: dict[str, Any] = {
     "username": "grace",
@@ -140,3 +145,14 @@ async def test_everyone_changes_his_own_password_and_no_other(api: Api) -> None:
     assert (await api.http.post("/api/v1/login", json=AGENT)).status_code == 401
     assert await api.login(AGENT | {"password": new})
     assert await api.rows("SELECT action, data FROM audit") == [("account.password", {})]
+
+
+async def test_a_token_ends_when_the_seed_brings_another_password(
+    api: Api, settings: Settings, admin: dict[str, str], tmp_path: Path
+) -> None:
+    seeding = seed_of(tmp_path)
+    await seed(settings, seeding)
+    assert await status(api, admin) == 200
+    changed = seeding.admin.model_copy(update={"password": SecretStr("another horse battery")})
+    await seed(settings, seeding.model_copy(update={"admin": changed}))
+    assert await status(api, admin) == 401

@@ -1,5 +1,6 @@
 """What an installation begins with: a location and its seats, accounts, workshops."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import BaseModel, SecretStr
@@ -81,4 +82,6 @@ async def _upsert_account(session: AsyncSession, account: AccountSeed, role: Rol
         session.add(found)
     elif await verify_password(password, found.password_hash):
         return
+    else:
+        found.tokens_valid_after = datetime.now(UTC)
     found.password_hash = await hash_password(password)

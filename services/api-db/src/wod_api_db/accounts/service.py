@@ -49,7 +49,7 @@ async def change(session: AsyncSession, claims: Claims, account_id: int, request
     location = location if request.location_id is None else request.location_id
     await _check_location(session, role, location)
     if role is not Role.ADMIN:
-        _check_not_last(account, admins)
+        check_not_last(account, admins)
     if hashed is not None or (role, location) != (account.role, account.location_id):
         account.tokens_valid_after = datetime.now(UTC)
     account.role, account.location_id = role, location
@@ -65,7 +65,7 @@ async def delete(session: AsyncSession, claims: Claims, account_id: int) -> None
     """Raises NotFound, and Conflict where no admin would be left."""
     admins = await repository.lock_admins(session)
     account = _found(await repository.lock(session, account_id), account_id)
-    _check_not_last(account, admins)
+    check_not_last(account, admins)
     await record(session, claims, "account.delete", "account", account_id, username=account.username)
     await session.delete(account)
     await session.flush()
@@ -103,6 +103,7 @@ async def _check_location(session: AsyncSession, role: Role, location_id: int | 
         raise Unprocessable(f"location_id: {message}", errors=[{"field": "location_id", "message": message}])
 
 
-def _check_not_last(account: Account, admins: list[int]) -> None:
+def check_not_last(account: Account, admins: list[int]) -> None:
+    """For whoever is to be no admin any more; ``admins`` are locked. Raises Conflict."""
     if admins == [account.id]:
         raise Conflict(f"{account.username} is the last admin; make another account admin first")

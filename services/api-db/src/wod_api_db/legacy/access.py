@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends
 from fastapi.security import APIKeyHeader
 
-from wod_api_db.accounts.models import Account
+from wod_api_db.accounts.dependencies import current_claims
 from wod_api_db.accounts.tokens import Claims, InvalidAccessToken, Role
 from wod_api_db.app_state import SettingsDep
 from wod_api_db.db import SessionDep
@@ -23,13 +23,9 @@ async def _known(token: _LegacyToken, bearer: Credentials, session: SessionDep, 
     if not given:
         raise refuse(HTTPStatus.FORBIDDEN, "No token provided!")
     try:
-        claims = settings.access_tokens.read(given)
+        return await current_claims(session, settings, given)
     except InvalidAccessToken as error:
         raise refuse(HTTPStatus.UNAUTHORIZED, "Unauthorized!") from error
-    account = await session.get(Account, claims.account_id)
-    if account is None or account.role is not claims.role or account.username != claims.username:
-        raise refuse(HTTPStatus.UNAUTHORIZED, "Unauthorized!")
-    return claims
 
 
 def _require(message: str, *roles: Role) -> Callable[[Claims], Awaitable[Claims]]:

@@ -1,6 +1,6 @@
 """The legacy wire's ways of saying no, and the route class that turns every error into one of them."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -22,10 +22,11 @@ _MISSING = frozenset({"missing", "string_too_short", "model_attributes_type", "d
 class Answer(Exception):
     """An answer other than the row asked for. As an exception it undoes what the request has begun."""
 
-    def __init__(self, status: int, content: str | dict[str, Any]) -> None:
+    def __init__(self, status: int, content: str | dict[str, Any], headers: Mapping[str, str] | None = None) -> None:
         super().__init__(content)
         self.status = status
         self.content = content
+        self.headers = headers
 
 
 class Message(BaseModel):
@@ -72,7 +73,7 @@ class LegacyRoute(APIRoute):
             except RequestValidationError as error:
                 raise _invalid(error) from error
             except Problem as error:
-                raise Answer(error.status, {"message": error.detail}) from error
+                raise Answer(error.status, {"message": error.detail}, error.headers) from error
             except HTTPException as error:
                 raise Answer(error.status_code, {"message": str(error.detail)}) from error
 
@@ -97,8 +98,8 @@ def _sentence(errors: Any) -> str:
 async def _render(_: Request, error: Exception) -> Response:
     assert isinstance(error, Answer)
     if isinstance(error.content, str):
-        return HTMLResponse(error.content, error.status)
-    return JSONResponse(error.content, error.status)
+        return HTMLResponse(error.content, error.status, error.headers)
+    return JSONResponse(error.content, error.status, error.headers)
 
 
 def add_answer_handler(app: FastAPI) -> None:
@@ -115,6 +116,8 @@ def answers(*, text: int | None = None, empty: bool = False, refusals: tuple[int
     }
     documented[400] = {"model": Message | Error, "description": "An id, a value or a body that is none"}
     documented[422] = {"model": Message, "description": "A value that is refused; the message names it"}
+    if 429 in refusals:
+        documented[429]["headers"] = {"Retry-After": {"description": "Seconds", "schema": {"type": "string"}}}
     if text is not None:
         documented.setdefault(text, {"description": "A text"})["content"] = dict(_TEXT)
     if empty:

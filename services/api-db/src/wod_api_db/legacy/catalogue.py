@@ -17,7 +17,8 @@ router = legacy_router()
 async def list_workshops(
     session: SessionDep, popular: PopularDep, active: bool | None = None
 ) -> list[ListedWorkshopRow]:
-    condition = Workshop.active.is_(active) if active is not None else None
+    """A retired one is listed as not active until the last seat is clean: a back end looks up what it cleans."""
+    condition = None if active is None else repository.IS_OPEN if active else ~repository.IS_OPEN
     rows = await repository.workshops(session, condition)
     return await views.listed(session, rows, await popular.ids(session))
 
@@ -30,8 +31,8 @@ async def list_finished_workshops(session: SessionDep, _: Known) -> list[Worksho
 
 @router.get("/workshops/{workshop_id}", responses=answers(text=400))
 async def show_workshop(workshop_id: Id, session: SessionDep) -> WorkshopRow:
-    workshop = await session.get(Workshop, workshop_id)
-    if workshop is None or workshop.retired_at is not None:
+    workshop = await repository.workshop(session, workshop_id)
+    if workshop is None:
         raise Answer(400, "Workshop Not Found")
     return await views.workshop(session, workshop)
 

@@ -12,6 +12,7 @@ from wod_api_db.legacy.access import Admin, Moderator
 from wod_api_db.legacy.answers import TOKEN, Answer, Empty, answers, failed
 from wod_api_db.legacy.routing import CustomerId, legacy_router
 from wod_api_db.legacy.schemas import CustomerAnswer, CustomerChange, CustomerRequest, CustomerRow, RunningAnswer
+from wod_api_db.limits import LimitedRegistration
 from wod_api_db.persons import service as persons
 from wod_api_db.persons.schemas import Scope
 from wod_api_db.registrations import lifecycle
@@ -20,7 +21,7 @@ from wod_api_db.registrations.models import Registration
 
 router = legacy_router()
 
-_POSTED: dict[int | str, Any] = answers(empty=True, refusals=(409,))
+_POSTED: dict[int | str, Any] = answers(empty=True, refusals=(409, 429))
 _POSTED[202] = {
     "model": RunningAnswer,
     "content": {"text/html": {"schema": {"type": "string"}}},
@@ -28,7 +29,12 @@ _POSTED[202] = {
 }
 
 
-@router.post("/customer", response_model=CustomerAnswer | RunningAnswer, responses=_POSTED)
+@router.post(
+    "/customer",
+    response_model=CustomerAnswer | RunningAnswer,
+    responses=_POSTED,
+    dependencies=[LimitedRegistration],
+)
 async def register(
     request: CustomerRequest, response: Response, session: SessionDep, settings: SettingsDep, deny: DenyListDep
 ) -> CustomerAnswer | RunningAnswer:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, Select, exists, func, select
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
@@ -25,9 +25,29 @@ from wod_common.commands import CommandState, Verb
 LISTED = 5000
 
 
+#: A retired workshop is open to nobody.
+IS_OPEN = Workshop.active & Workshop.retired_at.is_(None)
+_SOMEBODY_IN = (
+    exists()
+    .where(
+        Placement.workshop_id == Workshop.id,
+        Registration.placement_id == Placement.id,
+        Registration.cleaned_at.is_(None),
+        Registration.student_id.is_not(None),
+    )
+    .correlate(Workshop)
+)
+#: A back end looks a retired workshop up as long as it has seats of it to clean.
+_SHOWN = or_(Workshop.retired_at.is_(None), _SOMEBODY_IN)
+
+
 async def workshops(session: AsyncSession, condition: ColumnElement[bool] | None = None) -> Sequence[Workshop]:
-    query = select(Workshop).where(Workshop.retired_at.is_(None)).order_by(Workshop.priority, Workshop.name)
+    query = select(Workshop).where(_SHOWN).order_by(Workshop.priority, Workshop.name)
     return (await session.execute(query if condition is None else query.where(condition))).scalars().all()
+
+
+async def workshop(session: AsyncSession, workshop_id: int) -> Workshop | None:
+    return (await session.execute(select(Workshop).where(Workshop.id == workshop_id, _SHOWN))).scalar_one_or_none()
 
 
 async def placements(session: AsyncSession, workshop_ids: Collection[int]) -> dict[int, list[tuple[Placement, int]]]:

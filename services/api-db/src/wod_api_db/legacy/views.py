@@ -101,7 +101,7 @@ def _workshop(row: Workshop, places: Sequence[tuple[Placement, int]]) -> Worksho
         role=row.role,
         pre_requisite=row.pre_requisite,
         replay_link=row.replay_link,
-        active=row.active,
+        active=row.active and row.retired_at is None,
         workshop_img=row.workshop_img,
         badge_img=row.badge_img,
         replay_id=row.replay_id,

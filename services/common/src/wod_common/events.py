@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_serializer
 
 from wod_common.commands import CommandState
+from wod_common.texts import OnlyText
 
 #: The step that an agent reports while a command waits in its line.
 QUEUED_STEP = "queued"
@@ -43,7 +44,7 @@ class CommandEvent(BaseModel):
     #: how long the step or the command took
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     #: done of a CREATE: the seat's new password, kept out of every log and event row
-    password: SecretStr | None = None
+    password: Annotated[SecretStr, Field(max_length=200), OnlyText] | None = None
     #: done of a CLEANUP: per cent of the delivered code cells that were run
     completion: Annotated[int, Field(ge=0, le=100)] | None = None
     #: failed: what the operator needs to see; holds nothing secret

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from wod_api_db.accounts.tokens import Role
+from wod_common.texts import OnlyText
 
 ACCOUNT_EXAMPLE: dict[str, Any] = {
     "id": 2,
@@ -21,9 +22,9 @@ Username = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$", e
 Email = Annotated[
     str, Field(max_length=254, pattern=r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+$", examples=["grace@example.org"])
 ]
-NewPassword = Annotated[SecretStr, Field(min_length=SHORTEST_PASSWORD, max_length=200)]
+NewPassword = Annotated[SecretStr, Field(min_length=SHORTEST_PASSWORD, max_length=200), OnlyText]
 #: As it was given once: those of before may be shorter.
-Password = Annotated[SecretStr, Field(max_length=200)]
+Password = Annotated[SecretStr, Field(max_length=200), OnlyText]
 LocationId = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, SecretStr
 from pydantic.alias_generators import to_camel
 
+from wod_common.texts import OnlyText
+
 
 def _iso(moment: datetime) -> str:
     """As a browser writes it: UTC, to the millisecond."""
@@ -26,18 +28,11 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10 else value
 
 
-def _unicode(value: Any) -> Any:
-    """A lone surrogate is no character: it can be neither hashed nor sealed. Other strings are checked anyway."""
-    if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
-        raise ValueError("is no Unicode text")
-    return value
-
-
 Flag = Annotated[bool, BeforeValidator(_flag), Field(strict=True)]
 Percent = Annotated[int, BeforeValidator(_whole), Field(strict=True, ge=0, le=100)]
 Seats = Annotated[int, BeforeValidator(_whole), Field(strict=True, ge=0, le=100_000)]
 Line = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
-Secret = Annotated[SecretStr, BeforeValidator(_unicode), Field(min_length=1, max_length=200)]
+Secret = Annotated[SecretStr, Field(min_length=1, max_length=200), OnlyText]
 
 
 class Wire(BaseModel):

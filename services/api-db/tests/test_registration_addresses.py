@@ -60,6 +60,17 @@ def test_throw_away_services_are_denied(text: str) -> None:
         check_address(text, NOBODY)
 
 
+@pytest.mark.parametrize("text", ["=?utf-8?q?x@example.org", "a=?b@example.org", "=?utf-8?q?ada?=@example.org"])
+def test_encoded_words_are_denied(text: str) -> None:
+    """A command's Subject names the address, and there they might be decoded."""
+    with pytest.raises(AddressDenied, match=r"=\?"):
+        check_address(text, NOBODY)
+
+
+def test_a_mere_equals_sign_is_no_encoded_word() -> None:
+    assert check_address("a=b?c@example.org", NOBODY).email == "a=b?c@example.org"
+
+
 @pytest.mark.parametrize("text", ["12.34@gmail.com", "1234@Gmail.com", "1.2.3+x@googlemail.com"])
 def test_digits_alone_are_denied_at_gmail(text: str) -> None:
     with pytest.raises(AddressDenied, match="not accepted"):
@@ -97,3 +108,4 @@ def test_any_text_is_denied_or_has_a_lasting_key_fit_for_a_header(text: str) -> 
     assert address.email.isascii()
     assert address.email.isprintable()
     assert " " not in address.email
+    assert "=?" not in address.email

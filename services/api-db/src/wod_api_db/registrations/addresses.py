@@ -9,6 +9,8 @@ from disposable_email_domains import blocklist
 from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 
 _ALL_DIGITS = re.compile(r"[0-9.]+")
+#: Begins an encoded word (RFC 2047): in the Subject of a command, a mail server or the gate might decode it.
+_ENCODED_WORD = "=?"
 #: Gmail names are hardly ever digits alone, those of carriers and of some countries' providers often are.
 _GMAIL = frozenset({"gmail.com", "googlemail.com"})
 
@@ -72,6 +74,8 @@ def check_address(text: str, deny: DenyList) -> Address:
         checked = _validated(text.strip())
     except EmailNotValidError as error:
         raise AddressDenied(f"{error} Please check the address.") from error
+    if _ENCODED_WORD in checked.normalized:
+        raise AddressDenied(f"Addresses with {_ENCODED_WORD} in them are not accepted. Please use another one.")
     key = _key(checked)
     if not _throw_away_domains().isdisjoint(_with_parents(_domain(checked))):
         raise AddressDenied("Addresses of throw-away mail services are not accepted. Please use a lasting one.")

@@ -18,6 +18,7 @@ from wod_api_db.registrations.endpoints import router as registrations
 from wod_api_db.registrations.following import Notifications
 from wod_api_db.settings import Settings
 from wod_api_db.students.endpoints import router as students
+from wod_api_db.workshops.catalogue import Catalogue
 from wod_api_db.workshops.endpoints import router as workshops
 from wod_common.health import health_router
 from wod_common.problems import BadRequest, Unprocessable, add_problem_handlers, responses
@@ -35,6 +36,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.sessions = make_sessions(engine)
         app.state.deny_list = read_deny_list(settings)
         app.state.notifications = Notifications(settings.plain_database_url)
+        app.state.catalogue = Catalogue(app.state.sessions, app.state.notifications)
         listening = asyncio.create_task(app.state.notifications.run())
         yield
         listening.cancel()

@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from wod_api_db.workshops.repository import Offer
+
 
 class WorkshopView(BaseModel):
     """A workshop as the portal shows it."""
@@ -25,6 +27,10 @@ class WorkshopView(BaseModel):
                     "active": True,
                     "room": 6,
                     "seats": 6,
+                    "pre_requisite": "",
+                    "paused": None,
+                    "extensions": 1,
+                    "extension_seconds": 3600,
                 }
             ]
         }
@@ -45,7 +51,39 @@ class WorkshopView(BaseModel):
     active: bool
     room: int = Field(description="How many registrations it takes right now, over all its locations")
     seats: int = Field(description="How many it takes when nobody is in, over all its locations")
+    pre_requisite: str = Field(
+        description="What a visitor should know or have done before; empty where nothing is asked"
+    )
+    paused: str | None = Field(description="Nobody is registered for now, and this text says why")
+    extensions: int = Field(description="How often a session may be extended")
+    extension_seconds: int = Field(description="By how much each time")
 
 
 class WorkshopList(BaseModel):
     items: list[WorkshopView]
+
+
+def view(offer: Offer) -> WorkshopView:
+    workshop = offer.workshop
+    extension = workshop.extension or workshop.duration / 2
+    return WorkshopView(
+        notebook=workshop.notebook,
+        name=workshop.name,
+        description=workshop.description,
+        category=workshop.category,
+        duration_seconds=int(workshop.duration.total_seconds()),
+        presenter=workshop.presenter,
+        role=workshop.role,
+        avatar=workshop.avatar,
+        image=workshop.workshop_img,
+        replay_link=workshop.replay_link,
+        priority=workshop.priority,
+        session_type=workshop.session_type,
+        active=workshop.active,
+        room=offer.room,
+        seats=offer.seats,
+        pre_requisite=workshop.pre_requisite,
+        paused=offer.paused,
+        extensions=workshop.extensions,
+        extension_seconds=int(extension.total_seconds()),
+    )

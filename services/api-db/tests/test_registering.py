@@ -120,3 +120,26 @@ async def test_fifty_times_the_same_address_at_once_is_one_registration(wide: Ap
     codes = [answer.status_code for answer in answers]
     assert (codes.count(201), codes.count(409)) == (1, 49)
     assert await wide.value("SELECT count(*) FROM students WHERE state <> 'free'") == 1
+
+
+async def test_without_the_index_two_of_one_address_get_in(wide: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proof that the test above can fail: the index is the lock of an address."""
+    await wide.change("DROP INDEX registrations_one_per_address")
+    both_looked = asyncio.Barrier(2)
+    look = repository.holding
+
+    async def looking(session: object, email_key: str) -> object:
+        holder = await look(session, email_key)  # type: ignore[arg-type]
+        await both_looked.wait()
+        return holder
+
+    monkeypatch.setattr(repository, "holding", looking)
+    answers = await asyncio.gather(*(wide.register("ada@example.org") for _ in range(2)))
+    assert [answer.status_code for answer in answers] == [201, 201]
+
+
+async def test_a_hundred_for_the_last_seat(wide: Api) -> None:
+    await wide.change("UPDATE students SET state = 'broken' WHERE number <> 7")
+    codes = await _rush(wide, 100)
+    assert (codes.count(201), codes.count(409)) == (1, 99)
+    assert await wide.rows("SELECT student_id FROM registrations") == [(1007,)]

@@ -87,10 +87,10 @@ class FilledForm:
     """Opens a workshop's page and sends its form."""
 
     def __init__(self, visitor: httpx.AsyncClient) -> None:
-        self._visitor = visitor
+        self.visitor = visitor
 
     async def token(self, path: str) -> str:
-        found = re.search(r'name="form_token" value="([^"]+)"', (await self._visitor.get(path)).text)
+        found = re.search(r'name="form_token" value="([^"]+)"', (await self.visitor.get(path)).text)
         assert found, f"{path} holds no form"
         return found[1]
 
@@ -98,7 +98,7 @@ class FilledForm:
         typed = {"name": "Grace", "email": "grace@example.org", "company": "", "terms": "yes"} | fields
         if "form_token" not in typed:
             typed["form_token"] = await self.token(path)
-        return await self._visitor.post(path, data=typed)
+        return await self.visitor.post(path, data=typed)
 
 
 @pytest.fixture

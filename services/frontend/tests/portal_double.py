@@ -8,11 +8,18 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from wod_api_db.registrations.schemas import EventView, RegistrationRequest, RegistrationView
+from wod_api_db.registrations.schemas import (
+    AddressCorrection,
+    EventView,
+    NewRegistrationView,
+    RegistrationRequest,
+    RegistrationView,
+)
 from wod_api_db.workshops.schemas import WorkshopList, WorkshopView
-from wod_common.problems import Conflict, NotFound, Unprocessable, add_problem_handlers
+from wod_common.problems import Conflict, Forbidden, NotFound, Unprocessable, add_problem_handlers
 
 TOKEN = "41-c2lnbmVkLWJ5LXRoZS1hcGk"
+BROWSER_KEY = "k" * 32
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
 
@@ -85,12 +92,13 @@ class ApiDouble:
         self.view = registration()
         self.story: list[EventView] = []
         self.requests: list[RegistrationRequest] = []
+        self.corrections: list[str] = []
         self.refusal: Exception | None = None
         self.away = False
         self.ended = 0
-        #: Last-Event-ID of every event stream that was opened, and how many are open now
+        #: Last-Event-ID of every event stream that was opened
         self.streams: list[int] = []
-        self.open_streams = 0
+        self._open: set[object] = set()
         self._cut = asyncio.Event()
         self._changed = asyncio.Event()
 
@@ -113,6 +121,10 @@ class ApiDouble:
         self._cut = asyncio.Event()
         self._wake()
 
+    @property
+    def open_streams(self) -> int:
+        return len(self._open)
+
     async def open_exactly(self, number: int) -> None:
         while self.open_streams != number:
             await self._changed.wait()
@@ -123,8 +135,9 @@ class ApiDouble:
 
     async def stream(self, after: int) -> AsyncIterator[str]:
         self.streams.append(after)
-        self.open_streams += 1
-        cut = self._cut
+        # of this test: one that the test before has left open closes later, and must not count here
+        cut, streams, this = self._cut, self._open, object()
+        streams.add(this)
         self._wake()
         try:
             yield ": welcome\n\n"
@@ -137,7 +150,7 @@ class ApiDouble:
                     return
                 await changed.wait()
         finally:
-            self.open_streams -= 1
+            streams.discard(this)
             self._wake()
 
 
@@ -155,6 +168,7 @@ def api_app(double: ApiDouble) -> FastAPI:
 
     app.include_router(_workshops(double), prefix="/api/v1/workshops")
     app.include_router(_registrations(double), prefix="/api/v1/registrations")
+    app.include_router(_changes(double), prefix="/api/v1/registrations")
     return app
 
 
@@ -175,36 +189,62 @@ def _workshops(double: ApiDouble) -> APIRouter:
     return router
 
 
+def _known(token: str) -> None:
+    if token != TOKEN:
+        raise NotFound("no such registration")
+
+
+def _changes(double: ApiDouble) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/{token}/extend")
+    async def extend(token: str) -> RegistrationView:
+        _known(token)
+        if double.refusal:
+            raise double.refusal
+        double.become(extension_seconds=None)
+        return double.view
+
+    @router.post("/{token}/address")
+    async def correct(token: str, body: AddressCorrection) -> RegistrationView:
+        _known(token)
+        if double.refusal:
+            raise double.refusal
+        if body.browser_key != BROWSER_KEY:
+            raise Forbidden("only the browser that registered may correct the address")
+        double.corrections.append(body.email)
+        double.become(correctable=False)
+        return double.view
+
+    return router
+
+
 def _registrations(double: ApiDouble) -> APIRouter:
     router = APIRouter()
 
     @router.post("", status_code=201)
-    async def register(body: RegistrationRequest) -> RegistrationView:
+    async def register(body: RegistrationRequest) -> NewRegistrationView:
         double.requests.append(body)
         if double.refusal:
             raise double.refusal
         if "@" not in body.email:
             raise Unprocessable("bad address", errors=[{"field": "email", "message": "There is no @ in it."}])
-        return double.view
-
-    def known(token: str) -> None:
-        if token != TOKEN:
-            raise NotFound("no such registration")
+        return NewRegistrationView(**double.view.model_dump(), browser_key=BROWSER_KEY)
 
     @router.get("/{token}")
     async def show(token: str) -> RegistrationView:
-        known(token)
+        _known(token)
         return double.view
 
     @router.get("/{token}/events")
     async def events(token: str, request: Request) -> StreamingResponse:
-        known(token)
+        _known(token)
         after = int(request.headers.get("last-event-id", "0"))
         return StreamingResponse(double.stream(after), media_type="text/event-stream")
 
     @router.post("/{token}/end")
     async def end(token: str) -> RegistrationView:
-        known(token)
+        _known(token)
         double.ended += 1
         double.happen("ended", "ended", by="person")
         return double.view

@@ -5,6 +5,8 @@ import pytest
 from services.frontend.tests.conftest import FilledForm
 from services.frontend.tests.portal_double import TOKEN, AlreadyRegistered, ApiDouble, Full
 
+from wod_api_db.registrations.errors import RegistrationPaused
+
 
 async def test_registration_leads_to_the_personal_page(form: FilledForm, api: ApiDouble) -> None:
     answer = await form.send(company=" Analytical Engines ")
@@ -125,3 +127,56 @@ async def test_pages_hold_no_inline_script_or_style(visitor: httpx.AsyncClient) 
         assert "<style" not in page
         assert "<script>" not in page
         assert " onclick" not in page
+
+
+async def test_more_time_is_one_click_and_a_refusal_says_why(form: FilledForm, api: ApiDouble) -> None:
+    page = f"/sessions/{TOKEN}"
+    api.become(state="running", extension_seconds=3600)
+    token = await form.token(page)
+    api.refusal = Full("every seat of this workshop is taken")
+    refused = await form.send(f"{page}/extend", form_token=token)
+    assert refused.status_code == 409
+    assert "every seat of this workshop is taken" in refused.text
+    api.refusal = None
+    assert (await form.send(f"{page}/extend", form_token=token)).headers["location"] == page
+    assert "more</button>" not in (await form.visitor.get(page)).text
+
+
+async def test_the_browser_that_registered_corrects_the_address_once(form: FilledForm, api: ApiDouble) -> None:
+    page = f"/sessions/{TOKEN}"
+    assert "Correct the address" not in (await form.visitor.get(page)).text
+    await form.send()
+    assert "Correct the address" in (await form.visitor.get(page)).text
+    token = await form.token(page)
+    answer = await form.send(f"{page}/address", email=" grace@example.net ", form_token=token)
+    assert (answer.status_code, answer.headers["location"]) == (303, page)
+    assert api.corrections == ["grace@example.net"]
+    assert "Correct the address" not in (await form.visitor.get(page)).text
+
+
+async def test_another_browser_corrects_nothing(form: FilledForm, api: ApiDouble) -> None:
+    page = f"/sessions/{TOKEN}"
+    answer = await form.send(f"{page}/address", email="mallory@example.net", form_token=await form.token(page))
+    assert answer.status_code == 409
+    assert "only the browser that registered" in answer.text
+    assert api.corrections == []
+
+
+async def test_a_pause_is_told_in_the_operators_words(form: FilledForm, api: ApiDouble) -> None:
+    api.refusal = RegistrationPaused("Back at two, after <b>lunch</b>.")
+    answer = await form.send()
+    assert answer.status_code == 409
+    assert "Back at two, after &lt;b&gt;lunch&lt;/b&gt;." in answer.text
+
+
+async def test_what_the_organisers_say_and_what_became_of_the_mail(form: FilledForm, api: ApiDouble) -> None:
+    api.become(state="deploying", announcement="Coffee is <ready>", mail_trouble="Your mailbox refused our mail.")
+    text = (await form.visitor.get(f"/sessions/{TOKEN}")).text
+    assert "Coffee is &lt;ready&gt;" in text
+    assert "Your mailbox refused our mail." in text
+
+
+async def test_the_place_in_the_line_is_shown(form: FilledForm, api: ApiDouble) -> None:
+    api.happen("registered", "registered")
+    api.become(state="deploying", waiting_before=3)
+    assert "3 labs are prepared before yours" in (await form.visitor.get(f"/sessions/{TOKEN}")).text

@@ -7,7 +7,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from wod_common.problems import ProblemDetails
-from wod_frontend.wire import Event, NewRegistration, Registration, Workshop, WorkshopList
+from wod_frontend.wire import CorrectedRegistration, Event, NewRegistration, Registration, Workshop, WorkshopList
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -50,15 +50,23 @@ class Api:
     async def workshop(self, notebook: str) -> Workshop:
         return _read(Workshop, await self._call("GET", f"/api/v1/workshops/{notebook}"))
 
-    async def register(self, form: Mapping[str, str]) -> str:
-        """The personal token of the new registration."""
-        return _read(NewRegistration, await self._call("POST", "/api/v1/registrations", json=dict(form))).token
+    async def register(self, form: Mapping[str, str]) -> NewRegistration:
+        return _read(NewRegistration, await self._call("POST", "/api/v1/registrations", json=dict(form)))
 
     async def registration(self, token: str) -> Registration:
         return _read(Registration, await self._call("GET", f"/api/v1/registrations/{token}"))
 
     async def end(self, token: str) -> None:
         await self._call("POST", f"/api/v1/registrations/{token}/end")
+
+    async def extend(self, token: str) -> None:
+        await self._call("POST", f"/api/v1/registrations/{token}/extend")
+
+    async def correct_address(self, token: str, email: str, browser_key: str) -> str:
+        """The new personal token."""
+        body = {"email": email, "browser_key": browser_key}
+        answer = await self._call("POST", f"/api/v1/registrations/{token}/address", json=body)
+        return _read(CorrectedRegistration, answer).token
 
     async def events(self, token: str, after: int = 0) -> AsyncGenerator[Event, None]:
         """The story behind the event ``after``, then what happens; ends where the api-db ends it."""

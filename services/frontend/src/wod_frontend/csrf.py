@@ -20,7 +20,7 @@ class FormGuard:
 
     def __init__(self, secret: str, *, secure: bool) -> None:
         self._serializer = URLSafeTimedSerializer(secret, salt="wod-portal-form")
-        self._secure = secure
+        self.secure = secure
 
     def nonce(self, request: Request) -> str:
         """The visitor's nonce; a new one where the cookie holds none."""
@@ -39,7 +39,7 @@ class FormGuard:
         """Sets the cookie where a form was rendered."""
         if request.scope.get("form_shown"):
             response.set_cookie(
-                COOKIE, self.nonce(request), httponly=True, samesite="lax", secure=self._secure, path="/"
+                COOKIE, self.nonce(request), httponly=True, samesite="lax", secure=self.secure, path="/"
             )
 
     def check(self, request: Request, token: str) -> None:

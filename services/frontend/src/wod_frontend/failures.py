@@ -36,8 +36,10 @@ def _page(
 ) -> Response:
     unknown_session = status == 404 and request.url.path.startswith("/sessions/")
     headline, usual = SESSION_UNKNOWN if unknown_session else WORDS.get(status, UNKNOWN)
-    # ending a session is a form without a page of its own: the session's page holds it
-    retry = request.url.path.removesuffix("/end")
+    # what is done to a session is a form without a page of its own: the session's page holds it
+    retry = request.url.path
+    for act in ("/end", "/extend", "/address"):
+        retry = retry.removesuffix(act)
     return pages_of(request).render(
         request,
         "failure.html",

@@ -10,6 +10,8 @@ from wod_frontend.words import quoted, took
 
 #: The agent's step that makes the account; whatever it reports after that is delivery.
 ACCOUNT_STEP = "account"
+#: What the agent reports while others are prepared first.
+QUEUED_STEP = "queued"
 
 
 class CellState(StrEnum):
@@ -46,13 +48,20 @@ def _first(story: Sequence[Event], *types: str) -> datetime | None:
 
 
 def _of_preparation(story: Sequence[Event]) -> list[Event]:
-    """Without what is reported of the cleaning, which comes in the same forms."""
-    return [event for event in story if event.data.get("verb", "CREATE") == "CREATE"]
+    """Without what is reported of the cleaning, which comes in the same forms.
+
+    A lab that is made anew is told from its new beginning, with the registration before it.
+    """
+    own = [event for event in story if event.data.get("verb", "CREATE") == "CREATE"]
+    begins = max((number for number, event in enumerate(own) if event.type == "deploying-again"), default=0)
+    return [event for number, event in enumerate(own) if number >= begins or event.type == "registered"]
 
 
 def _ends_account(event: Event) -> bool:
     """A step is reported when it begins: the account is ready when the next one does."""
-    return event.type == "running" or (event.type == "progress" and event.data.get("step") != ACCOUNT_STEP)
+    return event.type == "running" or (
+        event.type == "progress" and event.data.get("step") not in {ACCOUNT_STEP, QUEUED_STEP}
+    )
 
 
 def _milestones(story: Sequence[Event]) -> _Milestones:
@@ -65,7 +74,11 @@ def _milestones(story: Sequence[Event]) -> _Milestones:
     )
 
 
-def _travel_note(story: Sequence[Event], location: str) -> str:
+def _travel_note(story: Sequence[Event], registration: Registration) -> str:
+    location = registration.location
+    if registration.waiting_before:
+        count = registration.waiting_before
+        return f"{count} {'lab is' if count == 1 else 'labs are'} prepared before yours"
     if _first(story, "accepted"):
         return f"{location} is at work"
     if _first(story, "command-sent"):
@@ -104,7 +117,7 @@ def cells(registration: Registration, story: Sequence[Event]) -> list[Cell]:
         ),
         (
             f"account = create({quoted(registration.username)})",
-            _travel_note(story, registration.location),
+            _travel_note(story, registration),
             "Account ready",
             done.account,
             None,

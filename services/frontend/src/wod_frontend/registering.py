@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from wod_common.commands import WORKSHOP_PATTERN
 from wod_common.problems import ProblemDetails
+from wod_frontend import browser_keys
 from wod_frontend.api import Api, ApiRefused
 from wod_frontend.pages import Pages
 from wod_frontend.state import ApiDep, PagesDep
@@ -57,10 +58,12 @@ async def register(
         return _form(pages, request, await _active(api, notebook), typed, errors, 422)
     asked = {"workshop": notebook, "terms_version": TERMS_VERSION}
     try:
-        token = await api.register(asked | typed.model_dump(include={"name", "email", "company"}))
+        made = await api.register(asked | typed.model_dump(include={"name", "email", "company"}))
     except ApiRefused as refused:
         return await _refused(refused, typed, notebook, request, api, pages)
-    return RedirectResponse(f"/sessions/{token}", 303)
+    response = RedirectResponse(f"/sessions/{made.token}", 303)
+    browser_keys.remember(response, made.token, made.browser_key, secure=pages.guard.secure)
+    return response
 
 
 async def _active(api: Api, notebook: str) -> Workshop:
@@ -80,6 +83,9 @@ async def _refused(
     workshop = await _active(api, notebook)
     if problem.type == "workshop-full":
         return _form(pages, request, workshop.model_copy(update={"room": 0}), typed, {}, 409)
+    if problem.type in {"registration-paused", "workshop-nowhere"}:
+        paused = workshop.model_copy(update={"paused": problem.detail})
+        return _form(pages, request, paused, typed, {}, 409)
     if problem.status == 422:
         return _form(pages, request, workshop, typed, _beside_fields(problem), 422)
     raise refused

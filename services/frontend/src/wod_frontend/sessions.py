@@ -9,9 +9,11 @@ from fastapi import APIRouter, Form, Header, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from wod_frontend.api import Api, ApiAway
+from wod_frontend import browser_keys
+from wod_frontend.api import Api, ApiAway, ApiRefused
 from wod_frontend.live import LiveStories
 from wod_frontend.notebook import cells
+from wod_frontend.pages import Pages
 from wod_frontend.state import ApiDep, LiveDep, PagesDep
 from wod_frontend.wire import FINAL, Registration, State, Workshop
 
@@ -26,15 +28,30 @@ SUGGESTIONS = 3
 
 @router.get("/{token}")
 async def show(token: Token, request: Request, api: ApiDep, live: LiveDep, pages: PagesDep) -> Response:
-    shown = await _shown(token, api, live)
-    return pages.render(request, "session.html", **shown, token=token)
+    return await _page(token, request, api, live, pages)
+
+
+async def _page(
+    token: str,
+    request: Request,
+    api: Api,
+    live: LiveStories,
+    pages: Pages,
+    *,
+    refusal: str | None = None,
+    typed: str = "",
+) -> Response:
+    """``refusal`` says why what was asked was not done; ``typed`` is the address that was."""
+    shown = await _shown(token, request, api, live)
+    status = 409 if refusal else 200
+    return pages.render(request, "session.html", status, **shown, refusal=refusal, typed=typed, token=token)
 
 
 @router.get("/{token}/fragment")
 async def fragment(token: Token, request: Request, api: ApiDep, live: LiveDep, pages: PagesDep) -> Response:
     """The parts of the page that change, for its script."""
-    shown = await _shown(token, api, live)
-    return pages.render(request, "session_parts.html", **shown, token=token)
+    shown = await _shown(token, request, api, live)
+    return pages.render(request, "session_parts.html", **shown, refusal=None, typed="", token=token)
 
 
 @router.post("/{token}/end")
@@ -44,6 +61,48 @@ async def end(
     pages.guard.check(request, form_token)
     await api.end(token)
     return RedirectResponse(f"/sessions/{token}", 303)
+
+
+@router.post("/{token}/extend")
+async def extend(
+    token: Token,
+    request: Request,
+    api: ApiDep,
+    live: LiveDep,
+    pages: PagesDep,
+    form_token: Annotated[str, Form()] = "",
+) -> Response:
+    pages.guard.check(request, form_token)
+    try:
+        await api.extend(token)
+    except ApiRefused as refused:
+        if refused.problem.status != 409:
+            raise
+        return await _page(token, request, api, live, pages, refusal=refused.problem.detail)
+    return RedirectResponse(f"/sessions/{token}", 303)
+
+
+@router.post("/{token}/address")
+async def correct_address(
+    token: Token,
+    request: Request,
+    api: ApiDep,
+    live: LiveDep,
+    pages: PagesDep,
+    email: Annotated[str, Form(max_length=254)] = "",
+    form_token: Annotated[str, Form()] = "",
+) -> Response:
+    """Only the browser that registered has the key for it."""
+    pages.guard.check(request, form_token)
+    try:
+        corrected = await api.correct_address(token, email.strip(), browser_keys.key_for(request, token) or "-" * 32)
+    except ApiRefused as refused:
+        if refused.problem.status not in {403, 409, 422}:
+            raise
+        return await _page(token, request, api, live, pages, refusal=refused.problem.detail, typed=email)
+    response = RedirectResponse(f"/sessions/{corrected}", 303)
+    browser_keys.forget(response)
+    return response
 
 
 @router.get("/{token}/stream")
@@ -68,7 +127,7 @@ async def _events(live: LiveStories, token: str, after: int) -> AsyncIterator[Se
             yield ServerSentEvent(data=event.model_dump_json(), id=str(event.id))
 
 
-async def _shown(token: str, api: Api, live: LiveStories) -> dict[str, Any]:
+async def _shown(token: str, request: Request, api: Api, live: LiveStories) -> dict[str, Any]:
     registration = await api.registration(token)
     story = await live.read(token, registration.last_event_id) if registration.last_event_id else []
     return {
@@ -76,6 +135,7 @@ async def _shown(token: str, api: Api, live: LiveStories) -> dict[str, Any]:
         "seen": story[-1].id if story else 0,
         "cells": cells(registration, story),
         "seconds_left": _seconds_left(registration),
+        "correctable": registration.correctable and browser_keys.key_for(request, token) is not None,
         "suggestions": await _suggestions(registration, api),
     }
 

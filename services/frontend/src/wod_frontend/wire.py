@@ -18,6 +18,8 @@ class Workshop(BaseModel):
     replay_link: str
     active: bool
     room: int
+    #: why nobody is let in at present, in the operator's words
+    paused: str | None = None
 
 
 class WorkshopList(BaseModel):
@@ -54,6 +56,11 @@ class Registration(BaseModel):
     duration_seconds: int
     completion: int | None
     cleaned: bool
+    waiting_before: int | None = None
+    extension_seconds: int | None = None
+    mail_trouble: str | None = None
+    announcement: str | None = None
+    correctable: bool = False
     last_event_id: int
 
     @property
@@ -63,7 +70,14 @@ class Registration(BaseModel):
 
 
 class NewRegistration(BaseModel):
-    """The part of the answer to a registration that leads to the session's page."""
+    """The part of the answer to a registration that leads to the session's page, and may correct its address."""
+
+    token: str
+    browser_key: str
+
+
+class CorrectedRegistration(BaseModel):
+    """The personal token has changed with the address."""
 
     token: str
 

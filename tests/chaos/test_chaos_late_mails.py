@@ -13,7 +13,7 @@ from chaos_kit import LATE, RANGES, Chaos, Guest, lab_answers, marked
 from pydantic import SecretStr
 from visitor import until
 
-from wod_api_db.commands.sending import Dispatch, build_mail
+from wod_api_db.commands.transports import Dispatch, build_mail
 from wod_api_db.settings import Settings
 from wod_common.commands import Command, CommandState, Verb
 from wod_demo.settings import HOST

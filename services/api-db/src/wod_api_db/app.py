@@ -13,6 +13,8 @@ from wod_api_db.accounts.endpoints import router as accounts
 from wod_api_db.accounts.models import WorkerSighting
 from wod_api_db.commands.endpoints import router as commands
 from wod_api_db.db import make_engine, make_sessions
+from wod_api_db.locations.endpoints import router as locations
+from wod_api_db.pauses.endpoints import router as pauses
 from wod_api_db.registrations.addresses import DenyList
 from wod_api_db.registrations.endpoints import router as registrations
 from wod_api_db.registrations.following import Notifications
@@ -20,6 +22,7 @@ from wod_api_db.settings import Settings
 from wod_api_db.students.endpoints import router as students
 from wod_api_db.workshops.catalogue import Catalogue
 from wod_api_db.workshops.endpoints import router as workshops
+from wod_api_db.workshops.placements import router as placements
 from wod_common.health import health_router
 from wod_common.problems import BadRequest, Unprocessable, add_problem_handlers, responses
 
@@ -51,7 +54,7 @@ def create_app(settings: Settings) -> FastAPI:
         responses=responses(BadRequest, Unprocessable),
     )
     add_problem_handlers(app)
-    for router in (accounts, workshops, registrations, commands, students):
+    for router in (accounts, workshops, registrations, commands, students, locations, pauses, placements):
         app.include_router(router)
     app.include_router(health_router({"database": lambda: _database(engine), "worker": lambda: _worker(engine)}))
     return app

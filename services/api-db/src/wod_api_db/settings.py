@@ -75,6 +75,11 @@ class Settings(BaseSettings):
         return Sealer(self.secret.get_secret_value(), "seat-passwords")
 
     @cached_property
+    def agent_tokens(self) -> Sealer:
+        """Seals the tokens with which commands are sent to the locations' agents."""
+        return Sealer(self.secret.get_secret_value(), "agent-tokens")
+
+    @cached_property
     def access_tokens(self) -> AccessTokens:
         return AccessTokens(self.secret)
 

@@ -29,7 +29,7 @@ class Heartbeat(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    version: Annotated[str, Field(max_length=40)]
+    version: Annotated[str, Field(max_length=40, pattern=r"^[\x20-\x7e]*$")]
     #: the hub answers
     hub: bool
     #: commands that wait, and that run, and how many may run at once

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import ColumnElement, and_, func, or_, true
 
 from wod_api_db.db import now
 from wod_api_db.locations.models import Location
@@ -11,10 +11,17 @@ from wod_common.heartbeat import SILENCE_SECONDS
 SILENCE = timedelta(seconds=SILENCE_SECONDS)
 
 
-def healthy() -> ColumnElement[bool]:
-    """Of ``Location``: its agent has spoken lately and its hub answers. Never NULL.
+def speaks() -> ColumnElement[bool]:
+    """Of ``Location``: it is not silent. Never NULL.
 
-    A location without any heartbeat ever is a listed peer's, whose agent sends none: it counts as healthy.
+    One without any heartbeat ever is a listed peer's, whose agent sends none.
     """
-    speaks = Location.last_heartbeat_at > now - SILENCE
-    return or_(Location.last_heartbeat_at.is_(None), and_(speaks, Location.health.contains({"hub": True})))
+    return func.coalesce(Location.last_heartbeat_at > now - SILENCE, true())
+
+
+def healthy() -> ColumnElement[bool]:
+    """Of ``Location``: its agent has spoken lately and says that the hub answers. Never NULL.
+
+    A location without any heartbeat ever counts as healthy.
+    """
+    return or_(Location.last_heartbeat_at.is_(None), and_(speaks(), Location.health.contains({"hub": True})))

@@ -52,6 +52,8 @@ class Location(Base):
     drained_at: Mapped[datetime | None]
     #: None until the agent reports for the first time: a listed peer's agent never does
     last_heartbeat_at: Mapped[datetime | None]
+    #: since when its heartbeats have come without a gap and said the same of the hub
+    steady_since: Mapped[datetime | None]
     #: the operator was told that it is silent, or that its hub does not answer
     unhealthy_since: Mapped[datetime | None]
     #: the agent's last report of itself

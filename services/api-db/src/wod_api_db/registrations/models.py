@@ -59,6 +59,7 @@ class Registration(Base):
             postgresql_where=text("idempotency_key IS NOT NULL"),
         ),
         Index("registrations_person", "email_key"),
+        Index("registrations_of_seat", "student_id"),
         Index(
             "registrations_retention",
             "ended_at",

@@ -187,6 +187,7 @@ def upgrade() -> None:
     op.add_column("locations", sa.Column("sealed_agent_token", sa.Text(), nullable=True))
     op.add_column("locations", sa.Column("drained_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("locations", sa.Column("last_heartbeat_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("locations", sa.Column("steady_since", sa.DateTime(timezone=True), nullable=True))
     op.add_column("locations", sa.Column("unhealthy_since", sa.DateTime(timezone=True), nullable=True))
     op.add_column(
         "locations", sa.Column("health", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False)
@@ -242,6 +243,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("no_show_at IS NOT NULL AND state IN ('running', 'expiring')"),
     )
     op.create_index("registrations_person", "registrations", ["email_key"], unique=False)
+    op.create_index("registrations_of_seat", "registrations", ["student_id"], unique=False)
     op.create_index(
         "registrations_retention",
         "registrations",
@@ -287,6 +289,7 @@ def downgrade() -> None:
         table_name="registrations",
         postgresql_where=sa.text("pseudonymised_at IS NULL AND ended_at IS NOT NULL"),
     )
+    op.drop_index("registrations_of_seat", table_name="registrations")
     op.drop_index("registrations_person", table_name="registrations")
     op.drop_index(
         "registrations_no_show",
@@ -320,6 +323,7 @@ def downgrade() -> None:
     op.drop_column("mails", "data")
     op.drop_column("locations", "health")
     op.drop_column("locations", "unhealthy_since")
+    op.drop_column("locations", "steady_since")
     op.drop_column("locations", "last_heartbeat_at")
     op.drop_column("locations", "drained_at")
     op.drop_column("locations", "sealed_agent_token")

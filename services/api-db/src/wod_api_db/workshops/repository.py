@@ -27,7 +27,7 @@ async def catalogue(session: AsyncSession, notebook: str | None = None) -> list[
             Workshop,
             func.coalesce(func.sum(room()), 0),
             func.coalesce(func.sum(size()), 0),
-            _paused(),
+            paused(),
             _paused_where_it_is_given(),
         )
         .outerjoin(Placement, Placement.workshop_id == Workshop.id)
@@ -46,7 +46,7 @@ def _offer(workshop: Workshop, left: int, seats: int, paused: str | None, paused
     return Offer(workshop, left if workshop.active and text is None else 0, seats, text)
 
 
-def _paused() -> ScalarSelect[str]:
+def paused() -> ScalarSelect[str]:
     """The text of a pause everywhere, or else of the workshop's."""
     return (
         select(Pause.text)

@@ -242,10 +242,10 @@ def test_one_bad_workshop_does_not_stop_the_others(content: Path) -> None:
     report = import_workshops([content, content / "absent"])
     assert [workshop.notebook for workshop in report.workshops] == ["WKSHP-B"]
     assert [refusal.file.relative_to(content).as_posix() for refusal in report.refusals] == [
+        "absent",
         "WKSHP-A/wod.yml",
         "WKSHP-C/wod.yml",
         "WKSHP-not this",
-        "absent",
     ]
 
 
@@ -255,6 +255,8 @@ def test_the_first_folder_that_has_a_name_wins(tmp_path: Path) -> None:
     put(tmp_path / "private", text(name="Secret"), "WKSHP-Secret")
     report = import_workshops([tmp_path / "public", tmp_path / "private"])
     assert [workshop.name for workshop in report.workshops] == ["Public", "Secret"]
+    [note] = report.notes
+    assert str(note) == f"{tmp_path}/private/WKSHP-Git101: is left out: {tmp_path}/public/WKSHP-Git101 comes first"
 
 
 def test_a_refusal_reads_like_a_compilers(content: Path) -> None:

@@ -44,13 +44,15 @@ class Place:
         self.homes, self.runs = root / "homes", root / "runs"
         self.content = root / "notebooks"
         self.private = root / "private"
-        for folder in (self.homes, self.runs, self.content, self.private):
+        self.delivered_results = root / "delivered"
+        for folder in (self.homes, self.runs, self.content, self.private, self.delivered_results):
             folder.mkdir()
         self.seat = Seat(7, self.homes / "student7")
         self.delivery: Delivery = AnsibleDelivery(
             notebooks=[self.content],
             homes=self.homes,
             runs=self.runs,
+            delivered=self.delivered_results,
             variables={"FROM_AGENT": "agent", "LAST": "agent {{ BRANDING }}"},
             private=self.private,
         )
@@ -286,6 +288,21 @@ async def test_measure_counts_what_has_run(place: Place) -> None:
     assert await place.delivery.measure(uuid4(), place.seat, "WKSHP-Other") is None
 
 
+async def test_measure_leaves_out_what_was_delivered_already_run(place: Place) -> None:
+    place.workshop({"1.ipynb": notebook("a {{ STDID }}", "b", "c", "d", executed=3)})
+    await place.create()
+    assert await place.delivery.measure(uuid4(), place.seat, "WKSHP-Small") == 0
+    path = place.seat.home / "WKSHP-Small" / "1.ipynb"
+    content = json.loads(path.read_text())
+    content["cells"][1]["execution_count"] = 9
+    path.write_text(json.dumps(content))
+    assert await place.delivery.measure(uuid4(), place.seat, "WKSHP-Small") == 25
+    place.workshop({"1.ipynb": notebook("a 7", executed=0)})
+    await place.create()
+    Place.write(path, notebook("a 7", executed=1))
+    assert await place.delivery.measure(uuid4(), place.seat, "WKSHP-Small") == 100
+
+
 def test_knows_the_workshops_of_both_trees_and_their_challenges(place: Place) -> None:
     place.workshop({"a": "a"})
     Place.write(place.private / "notebooks" / "WKSHP-Secret" / "a", "a")
@@ -302,7 +319,12 @@ async def test_create_of_the_real_workshop_takes_seconds_not_minutes(place: Plac
     (place.content / "WKSHP-API101").symlink_to(shared / "WKSHP-API101")
     assert not place.delivery.knows("WKSHP-API101")
     delivery = AnsibleDelivery(
-        notebooks=[shared], homes=place.homes, runs=place.runs, variables={}, private=place.private
+        notebooks=[shared],
+        homes=place.homes,
+        runs=place.runs,
+        delivered=place.delivered_results,
+        variables={},
+        private=place.private,
     )
     start = time.monotonic()
     await delivery.create(place.deployment("WKSHP-API101"), lambda _step: None)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from wod_backend_agent.playbooks.library import wod_completion as completion_module
-from wod_backend_agent.playbooks.library.wod_completion import completion
+from wod_backend_agent.playbooks.library.wod_completion import completion, results
 from wod_backend_agent.playbooks.library.wod_seat import UnsafeHome, replace_home
 
 
@@ -92,6 +92,55 @@ def test_completion_passes_over_hostile_notebooks(homes: Path, tmp_path: Path, m
     os.mkfifo(folder / "fifo.ipynb")
     (folder / "good.ipynb").write_text(cells(1, None))
     assert completion(homes / "student1", "WKSHP-A") == 50
+
+
+DELIVERED = {
+    "cell_type": "code",
+    "source": "a = 1\nprint(a)",
+    "metadata": {"execution": {"iopub.execute_input": "2026-11-22T18:00:00Z"}},
+    "execution_count": 1,
+    "outputs": [{"output_type": "stream", "name": "stdout", "text": "1\n2\n"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "per_cent"),
+    [
+        ({}, 0),
+        ({"source": ["a = 1\n", "print(a)"], "id": "new"}, 0),
+        ({"outputs": [{"output_type": "stream", "name": "stdout", "text": ["1\n", "2\n"]}]}, 0),
+        ({"metadata": DELIVERED["metadata"] | {"collapsed": True}}, 0),  # type: ignore[operator]
+        ({"execution_count": None}, 0),
+        ({"execution_count": 2}, 100),
+        ({"source": "a = 2\nprint(a)"}, 100),
+        ({"outputs": []}, 100),
+        ({"metadata": {"execution": {"iopub.execute_input": "2026-11-24T10:00:00Z"}}}, 100),
+        ({"metadata": "broken", "outputs": {"broken": [[1]]}}, 100),
+    ],
+)
+def test_completion_counts_what_is_not_as_it_was_delivered(
+    homes: Path, change: dict[str, object], per_cent: int
+) -> None:
+    folder = homes / "student1" / "WKSHP-A"
+    folder.mkdir()
+    (folder / "renamed.ipynb").write_text(json.dumps({"cells": [DELIVERED | change]}))
+    delivered = results(json.dumps({"cells": [DELIVERED]}).encode())
+    assert completion(homes / "student1", "WKSHP-A", delivered) == per_cent
+
+
+@pytest.mark.parametrize("broken", ["{", "[]", '{"cells": [3]}', '{"cells": [{"cell_type": "code"}]}'])
+def test_a_broken_notebook_brings_no_results(broken: str) -> None:
+    assert results(broken.encode()) == set()
+
+
+def test_a_cell_nested_deeply_is_measured(homes: Path) -> None:
+    nested: list[object] = []
+    for _ in range(900):
+        nested = [nested]
+    (homes / "student1" / "WKSHP-A").mkdir()
+    text = json.dumps({"cells": [DELIVERED | {"outputs": nested}]})
+    (homes / "student1" / "WKSHP-A" / "1.ipynb").write_text(text)
+    assert completion(homes / "student1", "WKSHP-A", {"another"}) == 100
 
 
 def test_completion_does_not_follow_a_workshop_that_is_a_link(homes: Path, tmp_path: Path) -> None:

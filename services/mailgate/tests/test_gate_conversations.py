@@ -210,6 +210,48 @@ async def test_a_listed_peers_command_is_named_after_its_message_id(agent: Any, 
     assert Command.model_validate(agent.commands[0]).authority == "listed"
 
 
+@pytest.fixture
+def range_reset(command: Command) -> Command:
+    return command.model_copy(update={"verb": Verb.RESET, "student": 3, "last": 9})
+
+
+async def test_a_signed_range_reset_reaches_the_agent_whole(
+    agent: Any, send: Send, write: Write, signer: CommandSigner, range_reset: Command
+) -> None:
+    said = await send(write(signer.sign(range_reset), subject="RESET 3,9 12"))
+    assert said == f"250 2.0.0 {range_reset.id} accepted"
+    assert [Command.model_validate(taken) for taken in agent.commands] == [range_reset]
+
+
+@pytest.mark.parametrize(
+    ("subject", "differing"),
+    [("RESET 3,8 12", "last"), ("RESET 3 12", "last"), ("RESET 2,9 12", "student"), ("RESET 3,9 13", "registration")],
+)
+async def test_a_range_reset_must_be_the_one_that_was_signed(
+    agent: Any, send: Send, write: Write, signer: CommandSigner, range_reset: Command, subject: str, differing: str
+) -> None:
+    said = await send(write(signer.sign(range_reset), subject=subject))
+    assert said == f"550 5.7.1 the mail and its token differ in: {differing}"
+    assert agent.commands == []
+
+
+async def test_the_signature_of_one_seats_reset_is_none_for_a_range(
+    agent: Any, send: Send, write: Write, signer: CommandSigner, range_reset: Command
+) -> None:
+    single = range_reset.model_copy(update={"last": None})
+    said = await send(write(signer.sign(single), subject="RESET 3,9 12"))
+    assert said == "550 5.7.1 the mail and its token differ in: last"
+    assert agent.commands == []
+
+
+@pytest.mark.usefixtures("listed")
+async def test_a_listed_peer_resets_a_range(agent: Any, send: Send, write: Write) -> None:
+    assert (await send(write(subject="RESET 3,9 12"))).startswith("250 ")
+    command = Command.model_validate(agent.commands[0])
+    assert (command.verb, command.student, command.last, command.registration) == (Verb.RESET, 3, 9, 12)
+    assert command.authority == "listed"
+
+
 @pytest.mark.usefixtures("listed")
 async def test_an_unsigned_purge_names_its_workshop(agent: Any, send: Send, write: Write) -> None:
     assert "the body is empty" in await send(write(subject="PURGE 5 12", body=""))

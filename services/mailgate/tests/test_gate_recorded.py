@@ -29,7 +29,7 @@ EXPECTED: dict[str, tuple[str, int, int, str] | str] = {
     "lower-case": _TAKEN,
     "zero id": _NOT_A_COMMAND,
     "digit+letters": _BAD_ARGUMENTS,
-    "reset range": "a range reset is not taken here yet",
+    "reset range": ("RESET", 5, 12, "WKSHP-API101"),
     "Re: prefix": _NOT_A_COMMAND,
     "word before": _NOT_A_COMMAND,
     "no space after colon": _TAKEN,
@@ -112,6 +112,7 @@ async def test_a_recorded_mail_means_what_it_meant_or_is_refused(
     if isinstance(expected, tuple):
         assert said.startswith("250 2.0.0 ")
         [command] = agent.commands
+        assert command.get("last") == (9 if name == "reset range" else None)
         assert (command["verb"], command["student"], command["registration"], command["workshop"]) == expected
     else:
         assert said.startswith("5")

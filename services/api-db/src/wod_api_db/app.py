@@ -11,32 +11,56 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from wod_api_db import __version__
 from wod_api_db.accounts.endpoints import router as accounts
 from wod_api_db.accounts.models import WorkerSighting
+from wod_api_db.badges.endpoints import router as badges
 from wod_api_db.commands.endpoints import router as commands
 from wod_api_db.db import make_engine, make_sessions
 from wod_api_db.locations.endpoints import router as locations
 from wod_api_db.pauses.endpoints import router as pauses
+from wod_api_db.persons.endpoints import router as persons
 from wod_api_db.registrations.addresses import DenyList
 from wod_api_db.registrations.endpoints import router as registrations
 from wod_api_db.registrations.following import Notifications
 from wod_api_db.settings import Settings
+from wod_api_db.statistics.endpoints import router as statistics
+from wod_api_db.statistics.gauges import Gauges
+from wod_api_db.statistics.service import public_statistics
+from wod_api_db.statistics.timing import RequestTiming
 from wod_api_db.students.endpoints import router as students
 from wod_api_db.workshops.catalogue import Catalogue
 from wod_api_db.workshops.endpoints import router as workshops
 from wod_api_db.workshops.placements import router as placements
+from wod_api_db.workshops.syncing_endpoints import router as syncing
 from wod_common.health import health_router
 from wod_common.problems import BadRequest, Unprocessable, add_problem_handlers, responses
 
 #: without a sighting for this long there is no worker
 WORKER_SILENCE = 10.0
 
+ROUTERS = (
+    accounts,
+    badges,
+    commands,
+    locations,
+    pauses,
+    persons,
+    placements,
+    registrations,
+    statistics,
+    students,
+    syncing,
+    workshops,
+)
+
 
 def create_app(settings: Settings) -> FastAPI:
     engine = make_engine(settings)
+    sessions = make_sessions(engine)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.settings = settings
-        app.state.sessions = make_sessions(engine)
+        app.state.sessions = sessions
+        app.state.public_statistics = public_statistics(sessions)
         app.state.deny_list = read_deny_list(settings)
         app.state.notifications = Notifications(settings.plain_database_url)
         app.state.catalogue = Catalogue(app.state.sessions, app.state.notifications)
@@ -54,9 +78,11 @@ def create_app(settings: Settings) -> FastAPI:
         responses=responses(BadRequest, Unprocessable),
     )
     add_problem_handlers(app)
-    for router in (accounts, workshops, registrations, commands, students, locations, pauses, placements):
+    for router in ROUTERS:
         app.include_router(router)
-    app.include_router(health_router({"database": lambda: _database(engine), "worker": lambda: _worker(engine)}))
+    checks = {"database": lambda: _database(engine), "worker": lambda: _worker(engine)}
+    app.include_router(health_router(checks, Gauges(sessions).exposition))
+    app.add_middleware(RequestTiming)
     return app
 
 

@@ -1,6 +1,5 @@
 """What an installation begins with: a location and its seats, accounts, workshops."""
 
-import asyncio
 from pathlib import Path
 
 from pydantic import BaseModel, SecretStr
@@ -15,8 +14,8 @@ from wod_api_db.db import make_engine, make_sessions
 from wod_api_db.locations.models import Location
 from wod_api_db.settings import Settings
 from wod_api_db.students.models import Student
-from wod_api_db.workshops.importing import ImportReport, Refusal, import_workshops
-from wod_api_db.workshops.synchronising import synchronise
+from wod_api_db.workshops.sync_report import SyncReport
+from wod_api_db.workshops.synchronising import synchronise, wait_for_lock
 
 
 class LocationSeed(BaseModel):
@@ -37,7 +36,7 @@ class AccountSeed(BaseModel):
 
 
 class Seed(BaseModel):
-    """The file that ``seed`` reads. Applied again it updates, and never takes anything away."""
+    """The file that ``seed`` reads. Applied again it updates, and takes nothing away but workshops that are gone."""
 
     location: LocationSeed
     admin: AccountSeed
@@ -45,18 +44,17 @@ class Seed(BaseModel):
     notebooks: list[Path]
 
 
-async def seed(settings: Settings, content: Seed) -> ImportReport:
+async def seed(settings: Settings, content: Seed) -> SyncReport:
     """What was taken, and what was refused with file, line and reason."""
-    report = await asyncio.to_thread(import_workshops, content.notebooks)
     engine = make_engine(settings, pool_size=1)
     async with make_sessions(engine).begin() as session:
         await _upsert_location(session, content.location)
         await _add_seats(session, content.location)
         await _upsert_account(session, content.admin, Role.ADMIN, None)
         await _upsert_account(session, content.agent, Role.AGENT, content.location.id)
-        await synchronise(session, report.workshops, content.location.id)
+        await wait_for_lock(session)
+        report = await synchronise(session, content.notebooks, home=content.location.id)
     await engine.dispose()
-    report.notes.extend(_beyond_the_seats(report, content.location))
     return report
 
 
@@ -84,16 +82,3 @@ async def _upsert_account(session: AsyncSession, account: AccountSeed, role: Rol
     elif await verify_password(password, found.password_hash):
         return
     found.password_hash = await hash_password(password)
-
-
-def _beyond_the_seats(report: ImportReport, location: LocationSeed) -> list[Refusal]:
-    return [
-        Refusal(
-            Path(workshop.notebook) / "wod.yml",
-            None,
-            f"range {workshop.range.first} to {workshop.range.last} goes beyond the {location.seats} seats of "
-            f"{location.name}: only those that exist are handed out; raise the number of seats or mend the range",
-        )
-        for workshop in report.workshops
-        if workshop.active and workshop.range.last > location.seats
-    ]

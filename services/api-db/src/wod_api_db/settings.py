@@ -20,6 +20,8 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = 8021
+    #: where the worker serves /metrics, at the same host; none by default
+    worker_metrics_port: int | None = Field(default=None, ge=1, le=65_535)
     database_url: SecretStr
     #: one secret, at least 32 characters; the keys for its uses are derived from it
     secret: SecretStr = Field(min_length=32)
@@ -35,6 +37,8 @@ class Settings(BaseSettings):
     relay_password: SecretStr | None = None
     relay_tls: Literal["none", "starttls", "tls"] = "none"
     deny_list: Path | None = None
+    #: content folders of workshops, separated by colons; of two workshops with one name the earlier folder's counts
+    content: str = ""
 
     #: how long a registration may wait: for its location to take the command, and in the location's line
     acceptance_limit: timedelta = timedelta(minutes=30)
@@ -50,6 +54,14 @@ class Settings(BaseSettings):
     silence_limit: timedelta = timedelta(minutes=15)
     #: with gaps of up to a minute: about an hour
     attempts_limit: int = 64
+    #: days, or an ISO 8601 duration: so long after the end nothing leads from a registration to its person any more
+    retention: timedelta = Field(default=timedelta(days=365), ge=timedelta(days=1), le=timedelta(days=36_500))
+
+    @field_validator("retention", mode="before")
+    @classmethod
+    def _days(cls, value: object) -> object:
+        """A bare number is in days: whoever writes 30 does not mean seconds."""
+        return f"P{value}D" if isinstance(value, str) and value.isdecimal() else value
 
     @field_validator("database_url")
     @classmethod
@@ -64,6 +76,10 @@ class Settings(BaseSettings):
     def plain_database_url(self) -> str:
         """For asyncpg itself, which does not know SQLAlchemy's scheme."""
         return self.database_url.get_secret_value().replace("+asyncpg", "", 1)
+
+    @property
+    def content_folders(self) -> list[Path]:
+        return [Path(folder) for folder in self.content.split(":") if folder]
 
     @cached_property
     def signer(self) -> CommandSigner:

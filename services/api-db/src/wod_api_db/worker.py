@@ -12,6 +12,7 @@ import structlog
 from pgqueuer import PgQueuer
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.models import Job
+from prometheus_client import start_http_server
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
@@ -21,6 +22,7 @@ from wod_api_db.db import make_engine, make_sessions
 from wod_api_db.mail.delivering import MailSender
 from wod_api_db.mail.outbox import SEND_MAIL
 from wod_api_db.mail.sending import SmtpRelay
+from wod_api_db.persons.retention import retire
 from wod_api_db.settings import Settings
 from wod_api_db.sweep import sweep
 from wod_common.logs import configure_logging
@@ -58,11 +60,12 @@ def make_queue(
     return queue
 
 
-async def _sweep_for_ever(sessions: async_sessionmaker[AsyncSession]) -> None:
+async def _sweep_for_ever(sessions: async_sessionmaker[AsyncSession], settings: Settings) -> None:
     identity = uuid4().hex
     while True:
         try:
             await sweep(sessions, identity)
+            await retire(sessions, settings)
         except (DBAPIError, OSError) as error:
             log.warning("sweep failed, trying again", reason=str(error))
         await asyncio.sleep(SWEEP_SECONDS)
@@ -73,6 +76,8 @@ async def run(settings: Settings) -> bool:
 
     PgQueuer's own check of the listener fails at every start, for it asks before it listens; so it is not used.
     """
+    if settings.worker_metrics_port is not None:
+        start_http_server(settings.worker_metrics_port, settings.host)
     engine = make_engine(settings, pool_size=CONCURRENCY)
     sessions = make_sessions(engine)
     connection = await asyncpg.connect(settings.plain_database_url)
@@ -80,7 +85,7 @@ async def run(settings: Settings) -> bool:
     connection.add_termination_listener(lambda _: queue.shutdown.set())
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, queue.shutdown.set)
-    sweeping = asyncio.create_task(_sweep_for_ever(sessions))
+    sweeping = asyncio.create_task(_sweep_for_ever(sessions, settings))
     try:
         await queue.run(
             dequeue_timeout=timedelta(seconds=5),

@@ -12,21 +12,23 @@ from uuid import UUID
 import uvicorn
 from fastapi import FastAPI
 from prometheus_client import REGISTRY
-from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
 
 from wod_backend_agent.commands import Intake, commands_router
 from wod_backend_agent.delivery.base import Delivery
 from wod_backend_agent.execution import Execution
 from wod_backend_agent.feed import Feed
+from wod_backend_agent.heartbeat import Heart, HeartbeatTaker, Vitals
 from wod_backend_agent.hub import Hub
 from wod_backend_agent.hub_login import hub_login_router
 from wod_backend_agent.journal import Journal
 from wod_backend_agent.logins import Logins
+from wod_backend_agent.metrics import AgentFigures
+from wod_backend_agent.reconciliation import Reconciliation
 from wod_backend_agent.reporting import Outbox, Reporter
 from wod_backend_agent.scheduler import Scheduler
 from wod_backend_agent.settings import Misconfigured, Settings
 from wod_common.health import health_router
+from wod_common.heartbeat import INTERVAL_SECONDS
 from wod_common.problems import add_problem_handlers
 from wod_common.sealing import Sealer
 
@@ -38,28 +40,14 @@ class Outside:
     delivery: Delivery
     hub: Hub
     reporter: Reporter
+    heartbeats: HeartbeatTaker
 
 
 #: Opens what the agent speaks to, and closes it.
 Parts = Callable[[Settings], AbstractAsyncContextManager[Outside]]
 
 
-class CommandsByState(Collector):
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
-
-    def collect(self) -> Iterator[Metric]:
-        family = GaugeMetricFamily("wod_agent_commands", "Commands in the journal", labels=["state"])
-        for state, count in self._journal.count_by_state().items():
-            family.add_metric([state], count)
-        yield family
-
-    def describe(self) -> Iterator[Metric]:
-        """Given so that registering does not ask the journal."""
-        yield GaugeMetricFamily("wod_agent_commands", "Commands in the journal", labels=["state"])
-
-
-def create_app(settings: Settings, parts: Parts) -> FastAPI:
+def create_app(settings: Settings, parts: Parts, heartbeat_seconds: float = INTERVAL_SECONDS) -> FastAPI:
     """All that lives as long as the process is made in the lifespan; the real parts are in ``outside``."""
 
     @asynccontextmanager
@@ -67,7 +55,9 @@ def create_app(settings: Settings, parts: Parts) -> FastAPI:
         async with AsyncExitStack() as stack:
             stack.enter_context(_sole_agent(settings.state))
             outside = await stack.enter_async_context(parts(settings))
-            await _assemble(app, settings, outside, stack)
+            heart = await _assemble(app, settings, outside, stack, heartbeat_seconds)
+            heart.start()
+            stack.push_async_callback(heart.stop)
             yield
 
     app = FastAPI(title="Workshops-on-Demand backend agent", version=version("wod-backend-agent"), lifespan=lifespan)
@@ -75,7 +65,9 @@ def create_app(settings: Settings, parts: Parts) -> FastAPI:
     return app
 
 
-async def _assemble(app: FastAPI, settings: Settings, parts: Outside, stack: AsyncExitStack) -> None:
+async def _assemble(
+    app: FastAPI, settings: Settings, parts: Outside, stack: AsyncExitStack, heartbeat_seconds: float
+) -> Heart:
     """Started in this order and ended in the opposite one."""
     feed = Feed()
 
@@ -95,7 +87,11 @@ async def _assemble(app: FastAPI, settings: Settings, parts: Outside, stack: Asy
     await outbox.resume()
     logins = Logins(journal, settings.seats)
     stack.callback(logins.close)
-    collector = CommandsByState(journal)
+    reconciliation = Reconciliation(journal, scheduler, parts.hub)
+    stack.push_async_callback(reconciliation.stop)
+    vitals = Vitals(journal, scheduler, parts.hub, settings.concurrency, settings.homes)
+    heart = Heart(vitals.heartbeat, parts.heartbeats, reconciliation, heartbeat_seconds)
+    collector = AgentFigures(journal, scheduler, heart)
     REGISTRY.register(collector)
     stack.callback(REGISTRY.unregister, collector)
     _route(
@@ -106,6 +102,7 @@ async def _assemble(app: FastAPI, settings: Settings, parts: Outside, stack: Asy
         feed,
         logins,
     )
+    return heart
 
 
 def _route(app: FastAPI, settings: Settings, parts: Outside, intake: Intake, feed: Feed, logins: Logins) -> None:

@@ -13,7 +13,7 @@ from wod_backend_agent.delivery.base import Delivery
 from wod_backend_agent.feed import Feed
 from wod_backend_agent.journal import Journal
 from wod_backend_agent.journal_rows import CommandRecord
-from wod_backend_agent.order import NotTheHolder
+from wod_backend_agent.order import NotTheHolder, SeatsHeld
 from wod_backend_agent.passwords import new_password
 from wod_backend_agent.scheduler import Scheduler
 from wod_common.bearer import require_token
@@ -53,6 +53,8 @@ class Intake:
             acceptance = await self.journal.accept(command, sealed)
         except NotTheHolder as error:
             raise Conflict(str(error)) from error
+        except SeatsHeld as error:
+            raise Unprocessable(str(error)) from error
         if acceptance.runs:
             self.scheduler.submit(command, acceptance.superseded)
         return CommandReceipt(id=command.id, state=acceptance.state)
@@ -60,14 +62,14 @@ class Intake:
     async def _check(self, command: Command) -> None:
         if command.location != self.location:
             raise Unprocessable(f"this is location {self.location}, the command is for location {command.location}")
-        if command.student > self.seats:
-            raise Unprocessable(f"student {command.student} is not of this location: it has 1 to {self.seats}")
+        if (last := command.students[-1]) > self.seats:
+            raise Unprocessable(f"student {last} is not of this location: it has 1 to {self.seats}")
         if not self.delivery.knows(command.workshop) and not await self._held(command):
             raise Unprocessable(f"there is no content for {command.workshop} at this location")
 
     async def _held(self, command: Command) -> bool:
         """A seat can be cleaned after its workshop's content has gone."""
-        seat = await self.journal.seat(command.student)
+        seat = await self.journal.seat_of(command)
         return command.verb is not Verb.CREATE and command.registration in {seat.holder, seat.last_holder}
 
 

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from uuid import UUID
 
 import structlog
 from prometheus_client import Histogram
@@ -43,7 +44,7 @@ class Execution:
         self._verbs = {
             Verb.CREATE: self._create,
             Verb.CLEANUP: self._measure_and_clean,
-            Verb.RESET: self._clean,
+            Verb.RESET: self._reset,
             Verb.PURGE: self._clean,
             # emptied with its completion kept: a PURGE after it would find nothing to do
             Verb.DELETE: self._measure_and_clean,
@@ -95,7 +96,8 @@ class Execution:
 
     async def _close_to_predecessor(self, student: int) -> None:
         """A seat that comes without its cleaning is still open to somebody."""
-        if await self._journal.password_hash(student) is not None:
+        known = await self._journal.deployed()
+        if student in known or await self._journal.password_hash(student) is not None:
             await self._journal.close_login(student)
             await self._lock_out(self._seat(student).username)
 
@@ -107,11 +109,22 @@ class Execution:
 
     async def _measure_and_clean(self, command: Command, began: float) -> bool:
         completion = await self._completion(command)
-        await self._empty(command)
+        await self._empty(command.id, command.student)
         return await self._journal.finish_cleaning(command, completion, time.monotonic() - began)
 
+    async def _reset(self, command: Command, began: float) -> bool:
+        if command.last is None:
+            return await self._clean(command, began)
+        count = len(command.students)
+        for done, student in enumerate(command.students):
+            # the seats that a crash has cut off are emptied again with the others
+            step = Progress("reset", 100 * done // count, f"Resetting seat {student} ({done + 1} of {count})")
+            self._note(command, step, began)
+            await self._empty(command.id, student)
+        return await self._journal.finish_cleaning(command, None, time.monotonic() - began)
+
     async def _clean(self, command: Command, began: float) -> bool:
-        await self._empty(command)
+        await self._empty(command.id, command.student)
         return await self._journal.finish_cleaning(command, None, time.monotonic() - began)
 
     async def _completion(self, command: Command) -> int | None:
@@ -128,11 +141,11 @@ class Execution:
         await self._journal.remember_completion(command.id, completion)
         return completion
 
-    async def _empty(self, command: Command) -> None:
-        seat = self._seat(command.student)
-        await self._journal.close_login(command.student)
+    async def _empty(self, run: UUID, student: int) -> None:
+        seat = self._seat(student)
+        await self._journal.close_login(student)
         await self._lock_out(seat.username)
-        await self._delivery.clean(command.id, seat)
+        await self._delivery.clean(run, seat)
         # a login that was being checked while the password was taken away may have come through
         await self._lock_out(seat.username)
 

@@ -16,20 +16,24 @@ from wod_backend_agent.journal_rows import (
     CommandRecord,
     cleaned_before,
     end,
+    held_by_others,
     insert,
-    leave_seat,
+    leave_seats,
     move,
     now,
+    open_seat,
     read_events,
     read_record,
     read_seat,
     read_state,
+    ruling_seat,
     take_seat,
     unfinished_rows,
 )
-from wod_backend_agent.order import Ruling, SeatRecord, judge, supersedes
+from wod_backend_agent.order import Ruling, SeatRecord, SeatsHeld, judge, supersedes
 from wod_common.commands import Command, CommandState
 from wod_common.events import CommandEvent, EventType
+from wod_common.heartbeat import MOST_LOGINS, SeatLogin
 
 
 @dataclass(frozen=True)
@@ -63,29 +67,33 @@ class Journal:
         self._database.close()
 
     async def accept(self, command: Command, sealed_password: str | None) -> Acceptance:
-        """Takes a command in, or recognises it by its id. Raises NotTheHolder."""
+        """Takes a command in, or recognises it by its id. Raises NotTheHolder and SeatsHeld."""
 
         def work(db: sqlite3.Connection) -> Acceptance:
             known = db.execute("SELECT state FROM commands WHERE id = ?", (str(command.id),)).fetchone()
             if known:
                 return Acceptance(CommandState(known["state"]), runs=False)
-            ruling = judge(command, read_seat(db, command.student), cleaned_before=cleaned_before(db, command))
-            if ruling is Ruling.OUTDATED:
-                insert(db, command, CommandState.SUPERSEDED, None)
+            ruled_by = ruling_seat(db, command)
+            seat = ruled_by or command.student
+            record = read_seat(db, seat) if ruled_by else SeatRecord(seat)
+            if judge(command, record, cleaned_before=cleaned_before(db, command, seat)) is Ruling.OUTDATED:
+                insert(db, command, seat, CommandState.SUPERSEDED, None)
                 self._append(db, command.id, type=EventType.SUPERSEDED)
                 return Acceptance(CommandState.SUPERSEDED, runs=False)
-            superseded = self._supersede_by(db, command)
-            take_seat(db, command)
-            insert(db, command, CommandState.ACCEPTED, sealed_password)
+            _check_range(db, command)
+            superseded = self._supersede_by(db, command, seat)
+            if ruled_by:
+                take_seat(db, command, seat)
+            insert(db, command, seat, CommandState.ACCEPTED, sealed_password)
             self._append(db, command.id, type=EventType.ACCEPTED)
             return Acceptance(CommandState.ACCEPTED, runs=True, superseded=superseded)
 
         return await self._database.run(work)
 
-    def _supersede_by(self, db: sqlite3.Connection, command: Command) -> frozenset[UUID]:
+    def _supersede_by(self, db: sqlite3.Connection, command: Command, seat: int) -> frozenset[UUID]:
         """One that runs is reported as superseded only when its processes have ended; see ``close_superseded``."""
         ended = set()
-        for row in unfinished_rows(db, command.student):
+        for row in unfinished_rows(db, seat):
             older = Command.model_validate_json(row["body"])
             if not supersedes(command, older):
                 continue
@@ -118,11 +126,11 @@ class Journal:
 
         return await self._database.run(work)
 
-    def note(self, command: UUID, step: str, percent: int, message: str, seconds: float) -> Future[None]:
+    def note(self, command: UUID, step: str, percent: int, message: str, seconds: float | None = None) -> Future[None]:
         """Records a step; may be called from any thread. Dropped where the command has been superseded or has failed."""
 
         def work(db: sqlite3.Connection) -> None:
-            if read_state(db, command) in {CommandState.RUNNING, CommandState.DONE}:
+            if read_state(db, command) not in {CommandState.SUPERSEDED, CommandState.FAILED}:
                 fields = {"step": step, "percent": percent, "message": message, "seconds": seconds}
                 self._append(db, command, type=EventType.PROGRESS, **fields)
 
@@ -134,19 +142,19 @@ class Journal:
         def work(db: sqlite3.Connection) -> bool:
             if not end(db, command.id, CommandState.DONE):
                 return False
-            db.execute("UPDATE seats SET password_hash = ? WHERE student = ?", (password_hash, command.student))
+            open_seat(db, command, password_hash)
             self._append(db, command.id, type=EventType.DONE, seconds=seconds)
             return True
 
         return await self._database.run(work)
 
     async def finish_cleaning(self, command: Command, completion: int | None, seconds: float) -> bool:
-        """The seat is nobody's from now on. False where the command was superseded."""
+        """The command's seats are nobody's from now on. False where it was superseded."""
 
         def work(db: sqlite3.Connection) -> bool:
             if not end(db, command.id, CommandState.DONE):
                 return False
-            leave_seat(db, command)
+            leave_seats(db, command)
             self._append(db, command.id, type=EventType.DONE, seconds=seconds, completion=completion)
             return True
 
@@ -185,6 +193,64 @@ class Journal:
 
     async def seat(self, student: int) -> SeatRecord:
         return await self._database.run(lambda db: read_seat(db, student))
+
+    async def seat_of(self, command: Command) -> SeatRecord:
+        """The seat that rules on the command; of an unknown registration's range an unknown one."""
+
+        def work(db: sqlite3.Connection) -> SeatRecord:
+            seat = ruling_seat(db, command)
+            return read_seat(db, seat) if seat else SeatRecord(command.student)
+
+        return await self._database.run(work)
+
+    async def log_in(self, student: int, password_hash: str) -> bool:
+        """Whether the seat is still open to that password; its first login is remembered."""
+
+        def work(db: sqlite3.Connection) -> bool:
+            row = db.execute("SELECT password_hash FROM seats WHERE student = ?", (student,)).fetchone()
+            if row is None or row["password_hash"] != password_hash:
+                return False
+            db.execute(
+                "UPDATE deployments SET first_login = ? WHERE student = ? AND first_login IS NULL", (now(), student)
+            )
+            return True
+
+        return await self._database.run(work)
+
+    async def first_logins(self) -> list[SeatLogin]:
+        """Of deployed seats, the latest of them where there are more than one heartbeat carries."""
+
+        def work(db: sqlite3.Connection) -> list[SeatLogin]:
+            rows = db.execute(
+                "SELECT * FROM deployments WHERE first_login IS NOT NULL ORDER BY first_login DESC LIMIT ?",
+                (MOST_LOGINS,),
+            )
+            return [
+                SeatLogin(
+                    student=row["student"],
+                    generation=row["generation"],
+                    at=datetime.fromisoformat(row["first_login"]),
+                )
+                for row in rows
+            ]
+
+        return await self._database.run(work)
+
+    async def deployed(self) -> dict[int, int]:
+        """Seats that a signed CREATE has deployed and nothing has cleaned or closed since, with their generation."""
+
+        def work(db: sqlite3.Connection) -> dict[int, int]:
+            return {row["student"]: row["generation"] for row in db.execute("SELECT * FROM deployments")}
+
+        return await self._database.run(work)
+
+    async def forget_deployment(self, student: int, generation: int) -> None:
+        """The seat is closed; what is in it waits for its cleaning."""
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute("DELETE FROM deployments WHERE student = ? AND generation = ?", (student, generation))
+
+        await self._database.run(work)
 
     async def password_hash(self, student: int) -> str | None:
         def work(db: sqlite3.Connection) -> str | None:
@@ -286,3 +352,11 @@ class Journal:
         )
         # the loop is told here and reads after the commit: the journal's thread serves it in this order
         self._loop.call_soon_threadsafe(self._changed, command)
+
+
+def _check_range(db: sqlite3.Connection, command: Command) -> None:
+    if command.last is not None and (held := held_by_others(db, command)):
+        numbers = ", ".join(str(student) for student in held)
+        raise SeatsHeld(
+            f"the range {command.student},{command.last} is not reset: somebody holds student {numbers}; clean them first"
+        )

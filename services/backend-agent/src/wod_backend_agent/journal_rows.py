@@ -47,6 +47,11 @@ CREATE TABLE IF NOT EXISTS cleaned (
     registration INTEGER NOT NULL,
     PRIMARY KEY (student, registration)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS deployments (
+    student INTEGER PRIMARY KEY,
+    generation INTEGER NOT NULL,
+    first_login TEXT
+);
 CREATE TABLE IF NOT EXISTS probe (at TEXT NOT NULL);
 """
 
@@ -75,24 +80,60 @@ def read_seat(db: sqlite3.Connection, student: int) -> SeatRecord:
     return SeatRecord(student, order, row["holder"], row["last_holder"])
 
 
-def cleaned_before(db: sqlite3.Connection, command: Command) -> bool:
-    key = (command.student, command.registration)
+def ruling_seat(db: sqlite3.Connection, command: Command) -> int | None:
+    """The seat whose order and holder decide on the command: of a range, that of the registration it names.
+
+    None where the journal has never seen that registration in the range, so that there is nothing to compare with.
+    """
+    if command.last is None:
+        return command.student
+    values = {"first": command.student, "last": command.last, "registration": command.registration}
+    row = db.execute(
+        "SELECT student FROM seats WHERE student BETWEEN :first AND :last"
+        " AND :registration IN (holder, last_holder) LIMIT 1",
+        values,
+    ).fetchone()
+    if row is None:
+        # somebody else has held the seat since: its order is above the command's
+        row = db.execute(
+            "SELECT student FROM cleaned WHERE student BETWEEN :first AND :last AND registration = :registration LIMIT 1",
+            values,
+        ).fetchone()
+    return None if row is None else int(row["student"])
+
+
+def held_by_others(db: sqlite3.Connection, command: Command) -> list[int]:
+    """Seats of the command that another registration holds and that no command before this one will clean."""
+    cleanings = [Command.model_validate_json(row["body"]) for row in unfinished_rows(db, None)]
+    being_cleaned = {(one.student, one.registration) for one in cleanings if one.verb is not Verb.CREATE}
+    rows = db.execute(
+        "SELECT student, holder FROM seats WHERE student BETWEEN ? AND ? AND holder <> ? ORDER BY student",
+        (command.students[0], command.students[-1], command.registration),
+    )
+    return [row["student"] for row in rows if (row["student"], row["holder"]) not in being_cleaned]
+
+
+def cleaned_before(db: sqlite3.Connection, command: Command, seat: int) -> bool:
+    key = (seat, command.registration)
     return db.execute("SELECT 1 FROM cleaned WHERE student = ? AND registration = ?", key).fetchone() is not None
 
 
-def insert(db: sqlite3.Connection, command: Command, state: CommandState, sealed_password: str | None) -> None:
+def insert(
+    db: sqlite3.Connection, command: Command, seat: int, state: CommandState, sealed_password: str | None
+) -> None:
+    """``seat`` is where it is looked for when later commands come: the one whose order it has."""
     db.execute(
         "INSERT INTO commands (id, body, student, state, received, sealed_password) VALUES (?, ?, ?, ?, ?, ?)",
-        (str(command.id), command.model_dump_json(), command.student, state, now(), sealed_password),
+        (str(command.id), command.model_dump_json(), seat, state, now(), sealed_password),
     )
     if state not in UNFINISHED:
         db.execute("UPDATE commands SET ended = received WHERE id = ?", (str(command.id),))
 
 
-def take_seat(db: sqlite3.Connection, command: Command) -> None:
-    db.execute("INSERT OR IGNORE INTO seats (student) VALUES (?)", (command.student,))
+def take_seat(db: sqlite3.Connection, command: Command, seat: int) -> None:
+    db.execute("INSERT OR IGNORE INTO seats (student) VALUES (?)", (seat,))
     if command.order is not None:
-        db.execute("UPDATE seats SET generation = ?, sequence = ? WHERE student = ?", (*command.order, command.student))
+        db.execute("UPDATE seats SET generation = ?, sequence = ? WHERE student = ?", (*command.order, seat))
     if command.verb is Verb.CREATE:
         db.execute(
             "INSERT OR IGNORE INTO cleaned SELECT student, holder FROM seats WHERE student = ? AND holder <> ?",
@@ -104,13 +145,36 @@ def take_seat(db: sqlite3.Connection, command: Command) -> None:
         )
 
 
-def leave_seat(db: sqlite3.Connection, command: Command) -> None:
+def open_seat(db: sqlite3.Connection, command: Command, password_hash: str) -> None:
+    """Only what a signed CREATE has deployed is compared with the api-db's seats: a listed peer's it does not know."""
+    db.execute("UPDATE seats SET password_hash = ? WHERE student = ?", (password_hash, command.student))
+    db.execute("DELETE FROM deployments WHERE student = ?", (command.student,))
+    if command.generation is not None:
+        db.execute("INSERT INTO deployments (student, generation) VALUES (?, ?)", (command.student, command.generation))
+
+
+def leave_seats(db: sqlite3.Connection, command: Command) -> None:
+    """The command's seats are nobody's, but for one that the CREATE of its next holder waits for."""
+    filed = db.execute("SELECT student FROM commands WHERE id = ?", (str(command.id),)).fetchone()["student"]
+    db.execute("INSERT OR IGNORE INTO cleaned VALUES (?, ?)", (filed, command.registration))
+    promised = set() if command.last is None else _promised(db)
+    for student in command.students:
+        if student not in promised:
+            _leave_seat(db, student)
+
+
+def _promised(db: sqlite3.Connection) -> set[int]:
+    waiting = [Command.model_validate_json(row["body"]) for row in unfinished_rows(db, None)]
+    return {command.student for command in waiting if command.verb is Verb.CREATE}
+
+
+def _leave_seat(db: sqlite3.Connection, student: int) -> None:
     db.execute(
         "INSERT OR IGNORE INTO cleaned SELECT student, holder FROM seats WHERE student = ? AND holder IS NOT NULL",
-        (command.student,),
+        (student,),
     )
-    db.execute("INSERT OR IGNORE INTO cleaned VALUES (?, ?)", (command.student, command.registration))
-    db.execute("UPDATE seats SET holder = NULL, password_hash = NULL WHERE student = ?", (command.student,))
+    db.execute("UPDATE seats SET holder = NULL, password_hash = NULL WHERE student = ?", (student,))
+    db.execute("DELETE FROM deployments WHERE student = ?", (student,))
 
 
 def read_state(db: sqlite3.Connection, command: UUID) -> CommandState:

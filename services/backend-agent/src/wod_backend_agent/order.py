@@ -16,6 +16,10 @@ class NotTheHolder(Exception):
     """An unsigned command that does not name the seat's registration; the message may be shown to its sender."""
 
 
+class SeatsHeld(Exception):
+    """A range that would be emptied under somebody's hands; the message names the seats and may be shown to its sender."""
+
+
 @dataclass(frozen=True)
 class SeatRecord:
     """What the journal knows of a seat."""
@@ -30,7 +34,10 @@ class SeatRecord:
 
 
 def judge(command: Command, seat: SeatRecord, *, cleaned_before: bool) -> Ruling:
-    """Signed commands are ruled by their order, unsigned ones by the registration they name. Raises NotTheHolder."""
+    """Signed commands are ruled by their order, unsigned ones by the registration they name. Raises NotTheHolder.
+
+    ``seat`` is the command's own; of a range, that of the registration it names.
+    """
     if command.order is None:
         _check_unsigned(command, seat, cleaned_before)
         return Ruling.OBEY
@@ -49,6 +56,10 @@ def _check_unsigned(command: Command, seat: SeatRecord, cleaned_before: bool) ->
     if command.verb in {Verb.PURGE, Verb.RESET}:
         allowed.add(seat.last_holder)
     if command.registration not in allowed:
+        if command.last is not None:
+            raise NotTheHolder(
+                f"registration {command.registration} has held no student from {command.student} to {command.last}"
+            )
         raise NotTheHolder(f"registration {command.registration} does not hold student {command.student}")
 
 
@@ -56,5 +67,9 @@ def supersedes(newer: Command, older: Command) -> bool:
     """Whether ``newer`` ends ``older``, an unfinished command of the same seat.
 
     A listed peer sends CLEANUP, RESET and PURGE without waiting for each other's end: those queue up.
+    What another registration wants of one of the seats waits for the RESET of a range, and that waits for it.
     """
+    of_a_range = newer.last is not None or older.last is not None
+    if of_a_range and newer.registration != older.registration:
+        return False
     return newer.order is not None or (older.verb is Verb.CREATE and newer.verb is not Verb.CREATE)

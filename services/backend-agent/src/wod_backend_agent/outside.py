@@ -8,8 +8,10 @@ from contextlib import asynccontextmanager
 
 import httpx
 
+from wod_backend_agent.api_client import NativeApi
 from wod_backend_agent.app import Outside
 from wod_backend_agent.delivery.ansible import AnsibleDelivery
+from wod_backend_agent.heartbeat import NativeHeartbeats
 from wod_backend_agent.hub_client import JupyterHub
 from wod_backend_agent.reporting import NativeReporter
 from wod_backend_agent.settings import Settings
@@ -27,13 +29,17 @@ async def real_parts(settings: Settings) -> AsyncIterator[Outside]:
     # a killed agent's run whose command is superseded before it runs again would keep its folder, and a password in it
     await asyncio.to_thread(shutil.rmtree, runs, ignore_errors=True)
     runs.mkdir(mode=0o700, exist_ok=True)
+    delivered = settings.state / "delivered"
+    delivered.mkdir(mode=0o700, exist_ok=True)
     delivery = AnsibleDelivery(
         notebooks=settings.notebooks,
         homes=settings.homes,
         runs=runs,
+        delivered=delivered,
         variables=settings.variables,
         private=settings.private,
     )
     client = httpx.AsyncClient(base_url=str(settings.api_url), timeout=REPORT_TIMEOUT_SECONDS, trust_env=False)
     async with client, JupyterHub(url=str(settings.hub_url), token=settings.hub_token) as hub:
-        yield Outside(delivery, hub, NativeReporter(client, settings.api_username, settings.api_password))
+        api = NativeApi(client, settings.api_username, settings.api_password)
+        yield Outside(delivery, hub, NativeReporter(api), NativeHeartbeats(api, settings.location))

@@ -6,11 +6,11 @@ from http import HTTPStatus
 from typing import Protocol
 from uuid import UUID
 
-import httpx
 import structlog
 from pydantic import SecretStr
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential
 
+from wod_backend_agent.api_client import NativeApi, NotTaken
 from wod_backend_agent.journal import Journal, PendingReport
 from wod_common.commands import Command
 from wod_common.events import CommandEvent, EventType
@@ -24,10 +24,6 @@ LONGEST_GAP_SECONDS = 5.0
 FINAL_REFUSALS = {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY}
 
 
-class NotTaken(Exception):
-    """The report has to be sent again; the message says why and holds nothing of it."""
-
-
 class Refused(Exception):
     """The report will never be taken."""
 
@@ -38,58 +34,17 @@ class Reporter(Protocol):
 
 
 class NativeReporter:
-    """To our api-db, with the JWT of the agent's account."""
+    """To our api-db."""
 
-    def __init__(self, client: httpx.AsyncClient, username: str, password: SecretStr) -> None:
-        """``client`` has the api-db's address as its base URL."""
-        self._client = client
-        self._username = username
-        self._password = password
-        self._token: str | None = None
-        self._login = asyncio.Lock()
+    def __init__(self, api: NativeApi) -> None:
+        self._api = api
 
     async def report(self, command: Command, event: CommandEvent) -> None:
-        token = self._token or await self._log_in(None)
-        answer = await self._send(command, event, token)
-        if answer.status_code == HTTPStatus.UNAUTHORIZED:
-            answer = await self._send(command, event, await self._log_in(token))
+        answer = await self._api.post(f"api/v1/commands/{command.id}/events", event.model_dump_json(exclude_none=True))
         if answer.status_code in FINAL_REFUSALS:
             raise Refused(f"the api-db answered {answer.status_code}")
         if not answer.is_success:
             raise NotTaken(f"the api-db answered {answer.status_code}")
-
-    async def _send(self, command: Command, event: CommandEvent, token: str) -> httpx.Response:
-        return await self._post(
-            f"api/v1/commands/{command.id}/events",
-            content=event.model_dump_json(exclude_none=True),
-            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
-        )
-
-    async def _log_in(self, stale: str | None) -> str:
-        """Many reports meet the same expired token: the first one renews it."""
-        async with self._login:
-            if self._token is None or self._token == stale:
-                credentials = {"username": self._username, "password": self._password.get_secret_value()}
-                answer = await self._post("api/v1/login", json=credentials)
-                if not answer.is_success:
-                    raise NotTaken(f"the api-db answered {answer.status_code} to the login of {self._username}")
-                self._token = _access_token(answer)
-            return self._token
-
-    async def _post(
-        self, path: str, *, content: str | None = None, json: object = None, headers: dict[str, str] | None = None
-    ) -> httpx.Response:
-        try:
-            return await self._client.post(path, content=content, json=json, headers=headers)
-        except httpx.HTTPError as error:
-            raise NotTaken(f"the api-db cannot be reached: {type(error).__name__}") from error
-
-
-def _access_token(answer: httpx.Response) -> str:
-    try:
-        return str(answer.json()["access_token"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise NotTaken("the api-db answered the login with something else; is its address right?") from error
 
 
 class Outbox:

@@ -1,7 +1,8 @@
 """Which command runs when: one at a time per seat, N in all, in order of arrival."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
@@ -11,6 +12,7 @@ import structlog
 from wod_backend_agent.feed import Feed
 from wod_backend_agent.journal import Journal
 from wod_backend_agent.processes import end_runs
+from wod_backend_agent.queue_progress import QueueProgress, sentence
 from wod_common.commands import Command
 
 log = structlog.get_logger()
@@ -29,6 +31,14 @@ class Run:
     in_tail: bool = False
     cancelled: bool = False
 
+    def concerns(self, command: Command) -> bool:
+        return overlap(self.command, command)
+
+
+def overlap(one: Command, other: Command) -> bool:
+    """Whether the two work on a seat both."""
+    return one.students[0] <= other.students[-1] and other.students[0] <= one.students[-1]
+
 
 class Scheduler:
     """Everything here happens in the event loop; the journal has decided before what is superseded."""
@@ -40,7 +50,9 @@ class Scheduler:
         self._concurrency = concurrency
         self._waiting: list[Command] = []
         self._line_is_empty = asyncio.Event()
-        self._runs: dict[int, Run] = {}
+        self._runs: dict[UUID, Run] = {}
+        self._reserved: set[int] = set()
+        self._queue_progress = QueueProgress(self._tell_place)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def resume(self) -> None:
@@ -53,14 +65,46 @@ class Scheduler:
     def submit(self, command: Command, superseded: Collection[UUID]) -> None:
         self._waiting = [waiting for waiting in self._waiting if waiting.id not in superseded]
         self._waiting.append(command)
-        run = self._runs.get(command.student)
-        if run and (run.in_tail or run.command.id in superseded):
-            self._cancel(run)
+        for run in self._runs.values():
+            if run.concerns(command) and (run.in_tail or run.command.id in superseded):
+                self._cancel(run)
         self._pump()
 
     def occupied_by(self, command: UUID) -> bool:
         """Whether the command, or its tail, runs."""
-        return any(run.command.id == command for run in self._runs.values())
+        return command in self._runs
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def running(self) -> int:
+        """Without those whose result is known and whose server starts."""
+        return len(self._working())
+
+    def concerns(self, student: int) -> bool:
+        """Whether a command for the seat waits or works; the start of its server does not count."""
+        return any(student in command.students for command in (*self._waiting, *self._working()))
+
+    @contextmanager
+    def reserved(self, student: int) -> Iterator[bool]:
+        """True where nothing is to be done on the seat; what comes for it then waits until the block is left.
+
+        The start of its server is cut off.
+        """
+        if self.concerns(student):
+            yield False
+            return
+        for run in self._runs.values():
+            if student in run.command.students:
+                self._cancel(run)
+        self._reserved.add(student)
+        try:
+            yield True
+        finally:
+            self._reserved.discard(student)
+            self._pump()
 
     async def stop(self) -> None:
         """Cancels every run; the journal has them run again at the next start."""
@@ -73,31 +117,41 @@ class Scheduler:
 
     def _pump(self) -> None:
         self._fill_places()
+        self._queue_progress.look(self._waiting, self._working())
         if self._waiting:
             self._line_is_empty.clear()
         else:
             self._line_is_empty.set()
 
     def _fill_places(self) -> None:
+        taken = self._reserved.union(*(run.command.students for run in self._runs.values()))
         for command in list(self._waiting):
-            if sum(not run.in_tail for run in self._runs.values()) >= self._concurrency:
+            if len(self._working()) >= self._concurrency:
                 return
-            if command.student not in self._runs:
+            if taken.isdisjoint(command.students):
                 self._waiting.remove(command)
                 self._start(command)
+            # also of one that waits on: what came after it must not go before it on a seat of its range
+            taken.update(command.students)
+
+    def _working(self) -> list[Command]:
+        return [run.command for run in self._runs.values() if not run.in_tail]
+
+    def _tell_place(self, command: UUID, ahead: int) -> None:
+        self._journal.note(command, "queued", 0, sentence(ahead))
 
     def _start(self, command: Command) -> None:
         async def finished() -> None:
             run.in_tail = True
             # its successor came while the result was being written
-            if any(waiting.student == command.student for waiting in self._waiting):
+            if any(run.concerns(waiting) for waiting in self._waiting):
                 self._cancel(run)
             self._pump()
             # in a rush a lab that is made counts more than a server that its visitor's sign-in starts as well
             await self._line_is_empty.wait()
 
         run = Run(command, asyncio.create_task(self._runner.run(command, finished)))
-        self._runs[command.student] = run
+        self._runs[command.id] = run
         self._spawn(self._keep(run))
 
     async def _keep(self, run: Run) -> None:
@@ -109,7 +163,7 @@ class Scheduler:
             # the run may have started a process while it was being cancelled
             await end_runs([run.command.id])
             await self._journal.close_superseded(run.command.id)
-        del self._runs[run.command.student]
+        del self._runs[run.command.id]
         self._feed.ring(run.command.id)
         self._pump()
 

@@ -12,15 +12,17 @@ from uuid import UUID, uuid4
 import httpx
 import uvicorn
 from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
 from pydantic import HttpUrl, SecretStr
 
+from wod_backend_agent.api_client import NotTaken
 from wod_backend_agent.app import Outside, create_app
 from wod_backend_agent.delivery.base import DeliveryFailed, Deployment, Progress, Seat
 from wod_backend_agent.hub import HubUnavailable
-from wod_backend_agent.reporting import NotTaken
 from wod_backend_agent.settings import Settings
 from wod_common.commands import Command, Verb
 from wod_common.events import CommandEvent, EventType
+from wod_common.heartbeat import Heartbeat, HeartbeatReceipt, SeatInUse
 
 TOKEN = "the-gate's-own-token"
 HUB_LOGIN_TOKEN = "the-hub's-own-token"
@@ -56,6 +58,15 @@ def a_command(
         generation=order[0],
         sequence=order[1],
     )
+
+
+def a_range_reset(
+    first: int = 5, last: int = 9, registration: int = 1, order: tuple[int, int] | None = (1, 3)
+) -> Command:
+    """Signed with an order, a listed peer's without one."""
+    fields = a_command(Verb.RESET, first, registration, order or (1, 1)).model_dump() | {"last": last}
+    listed = {"generation": None, "sequence": None, "authority": "listed"}
+    return Command.model_validate(fields | ({} if order else listed))
 
 
 def an_unsigned(verb: Verb, registration: int = 1, student: int = 7) -> Command:
@@ -162,14 +173,17 @@ class ObedientHub:
         await self._do("evict", username)
 
     async def ready(self) -> str:
-        await self._do("ready", "")
+        self._check_away()
         return "double"
 
     async def _do(self, call: str, username: str) -> None:
+        self._check_away()
+        self.calls.append((call, username))
+
+    def _check_away(self) -> None:
         if self.away_for:
             self.away_for -= 1
             raise HubUnavailable("the hub is being restarted")
-        self.calls.append((call, username))
 
 
 @dataclass
@@ -191,6 +205,26 @@ class CollectingReporter:
         return bool(FINAL & set(self.types(command)))
 
 
+@dataclass
+class SeatBook:
+    """Takes heartbeats and answers with who has a seat; ``None`` is an api-db that is away."""
+
+    seats: dict[int, int] | None = field(default_factory=dict)
+    heartbeats: list[Heartbeat] = field(default_factory=list)
+
+    async def take(self, heartbeat: Heartbeat) -> HeartbeatReceipt:
+        self.heartbeats.append(heartbeat)
+        if self.seats is None:
+            raise NotTaken("away")
+        return receipt(self.seats)
+
+
+def receipt(seats: dict[int, int]) -> HeartbeatReceipt:
+    """Of students and the generation of their seats."""
+    held = [SeatInUse(student=student, generation=held, seconds_left=None) for student, held in seats.items()]
+    return HeartbeatReceipt(seats=held)
+
+
 class ApiDb:
     """An HTTP server in the api-db's place: refuses as often as told, then keeps what it gets."""
 
@@ -198,9 +232,12 @@ class ApiDb:
         self.answers: list[int] = []
         self.logins = 0
         self.events: defaultdict[str, list[dict[str, object]]] = defaultdict(list)
+        self.heartbeats: list[dict[str, object]] = []
+        self.receipt: object = {"seats": []}
         self.app = FastAPI()
         self.app.post("/api/v1/login")(self._log_in)
         self.app.post("/api/v1/commands/{command}/events")(self._take)
+        self.app.post("/api/v1/locations/3/heartbeat")(self._take_heartbeat)
 
     async def _log_in(self, request: Request) -> dict[str, str]:
         assert (await request.json())["username"] == "agent"
@@ -214,6 +251,14 @@ class ApiDb:
             return Response(status_code=401)
         self.events[command].append(await request.json())
         return Response("{}")
+
+    async def _take_heartbeat(self, request: Request) -> Response:
+        if self.answers and (refusal := self.answers.pop(0)) != 200:
+            return Response(status_code=refusal)
+        if request.headers["Authorization"] != f"Bearer jwt-{self.logins}":
+            return Response(status_code=401)
+        self.heartbeats.append(await request.json())
+        return JSONResponse(self.receipt)
 
     def types(self, command: UUID) -> list[object]:
         return [event["type"] for event in self.events[str(command)]]
@@ -239,6 +284,7 @@ class Agent:
     delivery: GatedDelivery
     hub: ObedientHub
     reporter: CollectingReporter
+    seat_book: SeatBook
     folder: Path
 
     async def send(self, command: Command) -> httpx.Response:
@@ -265,15 +311,15 @@ class Agent:
 
 
 @asynccontextmanager
-async def running_agent(folder: Path) -> AsyncIterator[Agent]:
-    """On the state that an earlier one has left in the folder."""
-    delivery, hub, reporter = GatedDelivery(), ObedientHub(), CollectingReporter()
+async def running_agent(folder: Path, heartbeat_seconds: float = 3600.0) -> AsyncIterator[Agent]:
+    """On the state that an earlier one has left in the folder; its first heartbeat has been sent."""
+    delivery, hub, reporter, seat_book = GatedDelivery(), ObedientHub(), CollectingReporter(), SeatBook()
 
     @asynccontextmanager
     async def parts(_: Settings) -> AsyncIterator[Outside]:
-        yield Outside(delivery, hub, reporter)
+        yield Outside(delivery, hub, reporter, seat_book)
 
-    app = create_app(settings_for(folder), parts)
+    app = create_app(settings_for(folder), parts, heartbeat_seconds)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(
@@ -282,4 +328,5 @@ async def running_agent(folder: Path) -> AsyncIterator[Agent]:
             headers={"Authorization": f"Bearer {TOKEN}"},
         ) as client,
     ):
-        yield Agent(client, delivery, hub, reporter, folder)
+        await until(lambda: len(seat_book.heartbeats) > 0)
+        yield Agent(client, delivery, hub, reporter, seat_book, folder)

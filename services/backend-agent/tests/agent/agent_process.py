@@ -10,8 +10,10 @@ from pathlib import Path
 import httpx
 from agent_doubles import GatedDelivery, ObedientHub
 
+from wod_backend_agent.api_client import NativeApi
 from wod_backend_agent.app import Outside, create_app, serve
 from wod_backend_agent.delivery.base import RUN_MARKER, Deployment, Progress
+from wod_backend_agent.heartbeat import NativeHeartbeats
 from wod_backend_agent.reporting import NativeReporter
 from wod_backend_agent.settings import Settings, take_settings
 
@@ -36,8 +38,9 @@ class SpawningDelivery(GatedDelivery):
 async def parts(settings: Settings) -> AsyncIterator[Outside]:
     SpawningDelivery.folder = Path(sys.argv[1])
     async with httpx.AsyncClient(base_url=str(settings.api_url), trust_env=False) as client:
-        reporter = NativeReporter(client, settings.api_username, settings.api_password)
-        yield Outside(SpawningDelivery(), ObedientHub(), reporter)
+        api = NativeApi(client, settings.api_username, settings.api_password)
+        heartbeats = NativeHeartbeats(api, settings.location)
+        yield Outside(SpawningDelivery(), ObedientHub(), NativeReporter(api), heartbeats)
 
 
 if __name__ == "__main__":

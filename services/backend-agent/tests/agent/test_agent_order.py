@@ -104,7 +104,7 @@ async def test_a_queued_command_is_superseded_without_having_run(agent: Agent) -
     await agent.send(newer)
     agent.delivery.let_go.set()
     await until(lambda: agent.reporter.ended(newer))
-    assert agent.reporter.types(queued) == [EventType.ACCEPTED, EventType.SUPERSEDED]
+    assert agent.reporter.types(queued) == [EventType.ACCEPTED, EventType.PROGRESS, EventType.SUPERSEDED]
     assert [call for call in agent.delivery.calls if call[1] == 3] == [("clean", 3)]
 
 

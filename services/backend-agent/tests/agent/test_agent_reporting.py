@@ -8,6 +8,7 @@ import pytest
 from agent_doubles import Agent, ApiDb, a_command, free_port, served, until
 from pydantic import SecretStr
 
+from wod_backend_agent.api_client import NativeApi
 from wod_backend_agent.journal import Journal
 from wod_backend_agent.reporting import NativeReporter, Outbox
 from wod_common.sealing import Sealer
@@ -19,7 +20,7 @@ class Reporting:
     """A journal and an outbox that reports to an api-db."""
 
     def __init__(self, folder: Path, client: httpx.AsyncClient) -> None:
-        reporter = NativeReporter(client, "agent", SecretStr("agent's password"))
+        reporter = NativeReporter(NativeApi(client, "agent", SecretStr("agent's password")))
         self.journal = Journal(folder / "journal.sqlite", self.changed)
         self.outbox = Outbox(self.journal, reporter, SEALER)
 

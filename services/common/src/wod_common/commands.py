@@ -39,12 +39,13 @@ class CommandState(StrEnum):
 
 
 class Command(BaseModel):
-    """One command for one seat.
+    """One command for one seat, or a RESET of a range of seats.
 
     ``generation`` counts the assignments of the seat and ``sequence`` the commands of one
     assignment: the agent answers an older pair with ``superseded`` and touches nothing. Only a
     command of a listed legacy peer comes without them; it must name the registration that the
-    agent's journal holds for the seat.
+    agent's journal holds for the seat. The RESET of a range has the order of its registration's own seat, which is
+    any one of the range.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -73,6 +74,11 @@ class Command(BaseModel):
         if self.last is not None and (self.verb is not Verb.RESET or self.last < self.student):
             raise ValueError("only RESET takes a range, from its first to its last student number")
         return self
+
+    @property
+    def students(self) -> range:
+        """The seats it works on: one, or those of a range."""
+        return range(self.student, (self.last or self.student) + 1)
 
     @property
     def order(self) -> tuple[int, int] | None:

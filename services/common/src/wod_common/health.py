@@ -8,10 +8,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 #: Returns what to show of a part that works; raises where it does not.
 Check = Callable[[], Awaitable[str]]
+#: Returns families in the exposition format that the process's own registry does not have.
+Exposition = Callable[[], Awaitable[bytes]]
 
 
-def health_router(checks: Mapping[str, Check]) -> APIRouter:
-    """Readiness asks every check; an answer of 503 names the parts that failed."""
+def health_router(checks: Mapping[str, Check], exposition: Exposition | None = None) -> APIRouter:
+    """Readiness asks every check; an answer of 503 names the parts that failed. ``exposition`` adds to the metrics."""
     router = APIRouter(tags=["health"])
 
     @router.get("/healthz")
@@ -32,6 +34,7 @@ def health_router(checks: Mapping[str, Check]) -> APIRouter:
 
     @router.get("/metrics", response_class=Response)
     async def metrics() -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        further = await exposition() if exposition is not None else b""
+        return Response(generate_latest() + further, media_type=CONTENT_TYPE_LATEST)
 
     return router

@@ -11,6 +11,9 @@ INTERVAL_SECONDS = 10.0
 #: A location that has been silent for this long is taken for unhealthy.
 SILENCE_SECONDS = 60.0
 
+#: More first logins than this do not travel at once.
+MOST_LOGINS = 10_000
+
 Count = Annotated[int, Field(ge=0, le=2**53)]
 
 
@@ -42,8 +45,8 @@ class Heartbeat(BaseModel):
     memory_available: Count
     disk_total: Count
     disk_free: Count
-    #: since the agent started, of seats that are still held; repeated with every heartbeat
-    logins: Annotated[list[SeatLogin], Field(max_length=10_000)] = []
+    #: of seats that are still deployed; repeated with every heartbeat
+    logins: Annotated[list[SeatLogin], Field(max_length=MOST_LOGINS)] = []
 
 
 class SeatInUse(BaseModel):

@@ -74,6 +74,7 @@ def agreed(command: Command, instruction: Instruction) -> Command:
     said = {
         "verb": instruction.verb,
         "student": instruction.student,
+        "last": instruction.last_student,
         "registration": instruction.registration,
         "workshop": instruction.workshop,
     }
@@ -89,6 +90,7 @@ def unsigned(instruction: Instruction, location: int, mail: Mail, raw: bytes) ->
         verb=instruction.verb,
         location=location,
         student=instruction.student,
+        last=instruction.last_student,
         registration=instruction.registration,
         workshop=instruction.workshop,
         authority="listed",

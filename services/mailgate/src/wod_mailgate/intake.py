@@ -57,8 +57,6 @@ class Intake:
     def _command(self, signed: Command | None, raw: bytes) -> Command:
         mail = read_mail(raw)
         instruction = parse(mail)
-        if instruction.last_student is not None:
-            raise Refused("a range reset is not taken here yet")
         return agreed(signed, instruction) if signed else unsigned(instruction, self.location, mail, raw)
 
 
@@ -68,3 +66,5 @@ def _note_headers(headers: Mail, facts: Facts) -> None:
         facts["message_id"] = message_ids[0].strip()[:200]
     heading = parse_heading(headers)
     facts.update(verb=heading.verb.value, student=heading.student, registration=heading.registration)
+    if heading.last_student is not None:
+        facts["last"] = heading.last_student

@@ -18,6 +18,7 @@ class Mail(Base):
     __tablename__ = "mails"
     __table_args__ = (
         Index("mails_due", "due_at", postgresql_where=state_in(MailState.QUEUED, MailState.SENDING)),
+        Index("mails_failed", "created_at", postgresql_where=state_in(MailState.FAILED)),
         Index("mails_of_registration", "registration_id"),
     )
 

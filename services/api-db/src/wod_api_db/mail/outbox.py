@@ -13,7 +13,9 @@ SEND_MAIL = "send-mail"
 
 
 async def queue_mail(session: AsyncSession, registration: Registration, template: str, *, occasion: str = "") -> None:
-    """One mail per registration, template and occasion, however often it is asked for."""
+    """One mail per registration, template and occasion, however often it is asked for; none to an erased person."""
+    if not registration.email:
+        return
     identity = uuid4()
     statement = (
         insert(Mail)

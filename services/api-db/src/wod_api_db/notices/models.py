@@ -10,7 +10,10 @@ from wod_api_db.db import Base
 
 class Notice(Base):
     __tablename__ = "notices"
-    __table_args__ = (Index("notices_to_mail", "id", postgresql_where=text("mailed_at IS NULL")),)
+    __table_args__ = (
+        Index("notices_to_mail", "id", postgresql_where=text("mailed_at IS NULL")),
+        Index("notices_of_registration", "registration_id", postgresql_where=text("registration_id IS NOT NULL")),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())

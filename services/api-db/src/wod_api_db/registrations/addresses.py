@@ -80,6 +80,14 @@ def check_address(text: str, deny: DenyList) -> Address:
     return Address(email=_ascii(checked), key=key)
 
 
+def address_key(text: str) -> str:
+    """The key of any well-formed address, also of one that we would not take today. Raises AddressDenied."""
+    try:
+        return _key(_validated(text.strip()))
+    except EmailNotValidError as error:
+        raise AddressDenied(f"{error} Please check the address.") from error
+
+
 def _validated(text: str) -> ValidatedEmail:
     return validate_email(text, check_deliverability=False, allow_smtputf8=False, test_environment=True, strict=True)
 

@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from wod_api_db.badges.service import award
 from wod_api_db.commands.issuing import issue, supersede
 from wod_api_db.db import now
 from wod_api_db.mail.outbox import queue_mail
@@ -19,6 +20,7 @@ from wod_api_db.registrations.models import Registration
 from wod_api_db.registrations.schemas import RegistrationState
 from wod_api_db.settings import Settings, gap
 from wod_api_db.states import REGISTRATION, STUDENT
+from wod_api_db.statistics.counting import count
 from wod_api_db.students.models import Student
 from wod_api_db.students.states import StudentState
 from wod_common.commands import Verb
@@ -38,6 +40,7 @@ def warning_lead(duration: timedelta) -> timedelta:
 async def tell(session: AsyncSession, registration: Registration, event: str, **data: Any) -> None:
     """A row of the registration's story; whoever follows it is notified at the commit."""
     await repository.add_event(session, registration.id, event, registration.state, data)
+    count(session, event, data, registration.created_at)
 
 
 def occasion(registration: Registration) -> str:
@@ -154,7 +157,8 @@ async def end(session: AsyncSession, registration: Registration, reason: str) ->
     registration.end_reason = reason
     await session.flush()
     await tell(session, registration, target.value, reason=reason)
-    await clean(session, registration)
+    if registration.student is not None:  # who waited had no seat yet
+        await clean(session, registration)
 
 
 async def fail(session: AsyncSession, registration: Registration, reason: str) -> None:
@@ -216,6 +220,7 @@ async def _cleaned_up(session: AsyncSession, registration: Registration, complet
     if registration.completion is None:
         registration.completion = completion
     if registration.state is RegistrationState.ENDED:
+        await award(session, registration)
         await queue_mail(session, registration, "ended")
     student = _seat(registration)
     if registration.workshop.reset:

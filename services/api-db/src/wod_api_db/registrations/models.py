@@ -58,6 +58,7 @@ class Registration(Base):
             unique=True,
             postgresql_where=text("idempotency_key IS NOT NULL"),
         ),
+        Index("registrations_idempotency_age", "created_at", postgresql_where=text("idempotency_key IS NOT NULL")),
         Index("registrations_person", "email_key"),
         Index("registrations_of_seat", "student_id"),
         Index(
@@ -65,6 +66,7 @@ class Registration(Base):
             "ended_at",
             postgresql_where=text("pseudonymised_at IS NULL AND ended_at IS NOT NULL"),
         ),
+        Index("registrations_erasing", "id", postgresql_where=text("pseudonymised_at IS NULL AND email = ''")),
         Index("registrations_created", "created_at"),
     )
 
@@ -109,7 +111,7 @@ class Registration(Base):
     idempotency_key: Mapped[str | None]
     #: SHA-256 of the request that came with the key
     request_hash: Mapped[str | None]
-    #: since then nothing in the row leads to the person
+    #: since then nothing leads to the person, in the row or beside it; an empty ``email`` is the beginning of it
     pseudonymised_at: Mapped[datetime | None]
 
     workshop: Mapped[Workshop] = relationship(lazy="raise")

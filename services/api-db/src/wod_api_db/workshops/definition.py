@@ -15,6 +15,8 @@ PLACEHOLDERS = frozenset({"", "???", "tbd", "todo", "n/a"})
 #: A seat is somebody's for hours; a longer loan is a mistyped one.
 MAX_HOURS = 31 * 24
 LAST_STUDENT = 999_999
+#: Zero width non-joiner and joiner do not show, and are needed: Persian is written with the one, emoji with the other.
+_JOINERS = {0x200C: None, 0x200D: None}
 _BARE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 #: a leading zero would be octal to other readers of YAML 1.1
 _WHOLE = re.compile(r"0|[1-9][0-9]{0,8}")
@@ -70,7 +72,7 @@ def _line_of_text(limit: int, *, needed: bool = False) -> Callable[[Any], str]:
         if not isinstance(value, str):
             raise ValueError("is not a text; put it in quotes")  # noqa: TRY004 - pydantic collects ValueErrors only
         line = " ".join(value.split())
-        if len(line) > limit or not line.isprintable():
+        if len(line) > limit or not line.translate(_JOINERS).isprintable():
             raise ValueError(f"write at most {limit} printable characters")
         return line
 
@@ -78,20 +80,19 @@ def _line_of_text(limit: int, *, needed: bool = False) -> Callable[[Any], str]:
 
 
 def _texts(value: Any) -> tuple[str, ...]:
-    """A list of short texts, or one text that stands for a list of one."""
-    if value is None or value == "":
-        return ()
-    if isinstance(value, list) and len(value) > 20:
+    """A list of short texts, or one text that stands for a list of one; placeholders and repetitions fall away."""
+    items = value if isinstance(value, list) else [value]
+    if len(items) > 20:
         raise ValueError("write at most 20")
-    check = _line_of_text(80, needed=True)
-    return tuple(check(item) for item in (value if isinstance(value, list) else [value]))
+    texts = dict.fromkeys(map(_line_of_text(80), items))
+    return tuple(text for text in texts if text)
 
 
 def _scripts(value: Any) -> tuple[str, ...]:
     """``false``, or names of scripts: one text split at commas, or a list. A name is no path: scripts run as root."""
     if value is None or value is False or value in ("", "false"):
         return ()
-    items = value.split(",") if isinstance(value, str) else value
+    items = [item for item in value.split(",") if item.strip()] if isinstance(value, str) else value
     if not isinstance(items, list):
         raise ValueError("write false, or names of scripts separated by commas")  # noqa: TRY004 - see above
     names = tuple(item.strip() if isinstance(item, str) else "" for item in items)
@@ -104,9 +105,14 @@ def _hours(value: Any) -> timedelta:
     """Hours, with fractions: ``0.02`` is 72 seconds."""
     text = str(value).strip()
     hours = Decimal(text) if _DECIMAL.fullmatch(text) else Decimal(0)
-    if not 0 < hours <= MAX_HOURS:
+    span = timedelta(seconds=round(float(hours * 3600), 3))
+    if not timedelta(0) < span <= timedelta(hours=MAX_HOURS):
         raise ValueError(f"write hours as a number above 0 and up to {MAX_HOURS}, such as 2 or 1.5")
-    return timedelta(seconds=round(float(hours * 3600), 3))
+    return span
+
+
+def _hours_or_none(value: Any) -> timedelta | None:
+    return None if value is None or value is False or _is_placeholder(value) else _hours(value)
 
 
 def _range(value: Any) -> SeatRange:
@@ -151,6 +157,8 @@ def _badge(value: Any) -> str:
 
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Link = Annotated[str, BeforeValidator(_link)]
+HoursOrNone = Annotated[timedelta | None, BeforeValidator(_hours_or_none)]
+LongText = Annotated[str, BeforeValidator(_line_of_text(5000))]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
 ShortText = Annotated[str, BeforeValidator(_line_of_text(200))]
 
@@ -172,7 +180,7 @@ class WorkshopDefinition(BaseModel):
     #: SHA-256 over the names and bytes of the folder's files, hexadecimal: a seat prepared from another is stale
     content_version: str
     name: Annotated[str, BeforeValidator(_line_of_text(200, needed=True))]
-    description: Annotated[str, BeforeValidator(_line_of_text(5000))] = ""
+    description: LongText = ""
     active: Flag
     capacity: Annotated[int, BeforeValidator(_number(0, 100_000))]
     priority: Annotated[int, BeforeValidator(_number(0, 100_000))] = 0
@@ -195,7 +203,16 @@ class WorkshopDefinition(BaseModel):
     monoappliance: Flag = False
     multiappliance: Flag = False
     session_type: Literal["Workshops-on-Demand", "Coding Challenge"] = "Workshops-on-Demand"
+    #: name or host name of the location of a workshop that has none yet; empty is the installation's first
+    location: Annotated[str, BeforeValidator(_line_of_text(80))] = ""
+    #: names or host names of locations where the workshop may run too, the preferred one first
     alternate_location: Texts = ()
+    pre_requisite: LongText = ""
+    extensions: Annotated[int, BeforeValidator(_number(0, 20))] = 1
+    #: by how much a session is extended; None is half the duration
+    extension: HoursOrNone = None
+    #: without a login for this long, a reminder; None is never
+    no_show: HoursOrNone = None
 
 
 #: Keys of a ``wod.yml`` and the fields they fill.

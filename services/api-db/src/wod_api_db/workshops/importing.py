@@ -6,6 +6,7 @@ import re
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,10 @@ from wod_common.commands import WORKSHOP_PATTERN
 
 METADATA = "wod.yml"
 CHECKPOINTS = ".ipynb_checkpoints"
+#: Beyond these a folder is no workshop but a mistake, or an attempt to keep us reading.
+MAX_FILES = 10_000
+MAX_FOLDER_BYTES = 2 * 1024**3
+MAX_FOLDER_DEPTH = 32
 
 
 @dataclass(frozen=True)
@@ -27,8 +32,14 @@ class Refusal:
     line: int | None
     reason: str
 
+    @property
+    def shown(self) -> str:
+        """The file's name, printable whatever bytes it is made of."""
+        name = os.fsencode(self.file).decode("utf-8", "backslashreplace")
+        return "".join(character if character.isprintable() else f"\\x{ord(character):02x}" for character in name)
+
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.reason}" if self.line else f"{self.file}: {self.reason}"
+        return f"{self.shown}:{self.line}: {self.reason}" if self.line else f"{self.shown}: {self.reason}"
 
 
 @dataclass
@@ -38,6 +49,16 @@ class ImportReport:
     workshops: list[WorkshopDefinition] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     notes: list[Refusal] = field(default_factory=list)
+    #: the folders of all workshops that are there, the refused ones too
+    found: dict[str, Path] = field(default_factory=dict)
+    #: content folders that are missing, unreadable or without a workshop: a disk may not be mounted
+    empty: list[Path] = field(default_factory=list)
+    #: the line of each key, by notebook
+    lines: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def about(self, notebook: str, key: str, reason: str) -> Refusal:
+        """A refusal or note on a key of a workshop that has been read."""
+        return Refusal(self.found[notebook] / METADATA, self.lines[notebook].get(key), reason)
 
 
 class Refused(Exception):
@@ -52,31 +73,48 @@ def import_workshops(folders: Sequence[Path]) -> ImportReport:
     Blocking: call it in a thread. One bad workshop never stops the others.
     """
     report = ImportReport()
-    for folder in _workshop_folders(folders, report):
+    for folder in folders:
+        _find_workshops(folder, report)
+    for name, folder in report.found.items():
         try:
-            workshop, notes = read_workshop(folder)
+            workshop, lines, notes = read_workshop(folder)
         except Refused as refused:
             report.refusals.extend(refused.refusals)
         else:
             report.workshops.append(workshop)
+            report.lines[name] = lines
             report.notes.extend(notes)
     return report
 
 
-def _workshop_folders(folders: Sequence[Path], report: ImportReport) -> Iterator[Path]:
-    seen: set[str] = set()
-    for folder in folders:
-        if not folder.is_dir():
-            report.refusals.append(Refusal(folder, None, "is not a folder; name a content folder that exists"))
-            continue
-        for entry in sorted(folder.glob("WKSHP-*")):
-            if entry.name not in seen:
-                seen.add(entry.name)
-                yield entry
+def _find_workshops(folder: Path, report: ImportReport) -> None:
+    try:
+        entries = sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        entries = []
+        report.refusals.append(Refusal(folder, None, "is not a folder; name a content folder that exists"))
+    except OSError as error:
+        entries = []
+        report.refusals.append(Refusal(folder, None, f"cannot be read ({error.strerror}); mend its permissions"))
+    workshops = [entry for entry in entries if entry.name.startswith("WKSHP-")]
+    if not workshops:
+        report.empty.append(folder)
+    for entry in workshops:
+        first = report.found.setdefault(entry.name, entry)
+        if first is not entry:
+            report.notes.append(Refusal(entry, None, f"is left out: {Refusal(first, None, '').shown} comes first"))
+    report.notes.extend(_misnamed(entries))
 
 
-def read_workshop(folder: Path) -> tuple[WorkshopDefinition, list[Refusal]]:
-    """One workshop and the notes on it. Raises Refused with all that is wrong."""
+def _misnamed(entries: list[Path]) -> Iterator[Refusal]:
+    """Folders that were meant as workshops, and would otherwise be passed over without a word."""
+    for entry in entries:
+        if not entry.name.startswith("WKSHP-") and os.path.lexists(entry / METADATA):
+            yield Refusal(entry, None, "is left out: the name of a workshop's folder begins with WKSHP-")
+
+
+def read_workshop(folder: Path) -> tuple[WorkshopDefinition, dict[str, int], list[Refusal]]:
+    """One workshop, the lines of its keys and the notes on it. Raises Refused with all that is wrong."""
     if not re.fullmatch(WORKSHOP_PATTERN, folder.name):
         raise Refused(Refusal(folder, None, f"the name {folder.name!r} is not taken; use letters, digits, . _ and -"))
     if folder.is_symlink() or not folder.is_dir():
@@ -85,15 +123,22 @@ def read_workshop(folder: Path) -> tuple[WorkshopDefinition, list[Refusal]]:
     try:
         version = content_version(folder)
         entries = read_metadata(_read_limited(file))
-    except FileNotFoundError as error:
-        raise Refused(Refusal(file, None, f"is missing; every workshop has a {METADATA}")) from error
     except OSError as error:
-        where = Path(error.filename or folder)
-        raise Refused(Refusal(where, None, f"cannot be read ({error.strerror}); mend its permissions")) from error
+        raise Refused(_unreadable(file, error)) from error
     except MalformedMetadata as error:
         raise Refused(Refusal(file, error.line, error.reason)) from error
     definition = _define(file, entries, version)
-    return definition, [*_unknown_keys(file, entries), *_oddities(file, entries, definition)]
+    lines = {key: entry.line for key, entry in entries.items()}
+    return definition, lines, [*_unknown_keys(file, entries), *_oddities(file, entries, definition)]
+
+
+def _unreadable(file: Path, error: OSError) -> Refusal:
+    where = Path(error.filename) if error.filename else file
+    if not isinstance(error, FileNotFoundError):
+        return Refusal(where, None, f"cannot be read ({error.strerror}); mend its permissions")
+    if where != file:
+        return Refusal(where, None, "went away while it was read; import again")
+    return Refusal(file, None, f"is missing; every workshop has a {METADATA}")
 
 
 def _read_limited(file: Path) -> bytes:
@@ -122,9 +167,9 @@ def _refusal(file: Path, entries: dict[str, Entry], location: tuple[int | str, .
 def _unknown_keys(file: Path, entries: dict[str, Entry]) -> Iterator[Refusal]:
     for key, entry in entries.items():
         if key not in KEYS and key != "notebook":
-            yield Refusal(
-                file, entry.line, f"the key {key[:80]!r} is not known and is ignored; remove it or mend its name"
-            )
+            meant = get_close_matches(key[:80], KEYS, 1, cutoff=0.8)
+            way_out = f"write {meant[0]}, if that is meant" if meant else "remove it or mend its name"
+            yield Refusal(file, entry.line, f"the key {key[:80]!r} is not known and is ignored; {way_out}")
 
 
 def _oddities(file: Path, entries: dict[str, Entry], definition: WorkshopDefinition) -> Iterator[Refusal]:
@@ -138,15 +183,23 @@ def _oddities(file: Path, entries: dict[str, Entry], definition: WorkshopDefinit
             entries["capacity"].line,
             f"capacity is {definition.capacity} but the range has {seats} seats: at most {seats} are let in at once",
         )
+    if definition.no_show and definition.no_show >= definition.duration:
+        yield Refusal(file, entries["noShow"].line, "noShow is no shorter than the duration: nobody is ever reminded")
 
 
 def content_version(folder: Path) -> str:
     """SHA-256 over the relative names and bytes of the folder's files, hexadecimal; checkpoints do not count.
 
-    Raises Refused for a link or a device: a link would carry a file from outside the workshop into every seat.
+    Raises Refused for a link or a device (a link would carry a file from outside the workshop into every seat), and
+    for a folder that is too large or too deep.
     """
     digest = hashlib.sha256()
-    for path in _files(folder):
+    count = size = 0
+    for path, length in _files(folder):
+        count, size = count + 1, size + length
+        if count > MAX_FILES or size > MAX_FOLDER_BYTES:
+            limits = f"{MAX_FILES} files and {MAX_FOLDER_BYTES // 1024**2} MiB"
+            raise Refused(Refusal(path, None, f"makes the workshop larger than {limits}; keep such data elsewhere"))
         name = os.fsencode(path.relative_to(folder))
         # lengths first, so that no two trees give the same stream of bytes
         digest.update(b"%d:%s" % (len(name), name))
@@ -154,14 +207,17 @@ def content_version(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _files(folder: Path, depth: int = 0) -> Iterator[tuple[Path, int]]:
+    """The files below the folder with their sizes in bytes."""
+    if depth > MAX_FOLDER_DEPTH:
+        raise Refused(Refusal(folder, None, f"lies deeper than {MAX_FOLDER_DEPTH} folders; put it nearer to the top"))
     for path in sorted(folder.iterdir()):
-        mode = path.lstat().st_mode
-        if stat.S_ISDIR(mode):
+        found = path.lstat()
+        if stat.S_ISDIR(found.st_mode):
             if path.name != CHECKPOINTS:
-                yield from _files(path)
-        elif stat.S_ISREG(mode):
-            yield path
+                yield from _files(path, depth + 1)
+        elif stat.S_ISREG(found.st_mode):
+            yield path, found.st_size
         else:
             raise Refused(Refusal(path, None, "is a link or a device; put a copy of the file here"))
 

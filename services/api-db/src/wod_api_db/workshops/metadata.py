@@ -14,6 +14,8 @@ import yaml
 MAX_BYTES = 64 * 1024
 #: A list inside a list is already more than any key takes.
 MAX_DEPTH = 4
+#: More than anybody needs, and few enough to say something about each.
+MAX_KEYS = 200
 
 
 class MalformedMetadata(Exception):
@@ -45,7 +47,7 @@ class _PlainLoader(yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise MalformedMetadata("anchors (&) and aliases (*) are not taken; write the value out", line)
         if getattr(event, "tag", None):
-            raise MalformedMetadata(f"the tag {event.tag} is not taken; write the plain value", line)
+            raise MalformedMetadata(f"the tag {event.tag[:80]!r} is not taken; write the plain value", line)
         if self.depth > MAX_DEPTH:
             raise MalformedMetadata(f"nested deeper than {MAX_DEPTH} levels; every key takes a value or a list", line)
         self.depth += 1
@@ -119,11 +121,14 @@ def _entries(loader: _PlainLoader, root: yaml.Node | None) -> dict[str, Entry]:
     entries: dict[str, Entry] = {}
     for key_node, value_node in root.value:
         line = key_node.start_mark.line + 1
+        if len(entries) == MAX_KEYS:
+            raise MalformedMetadata(f"more than {MAX_KEYS} keys; a wod.yml holds a card's text, no more", line)
         if not isinstance(key_node, yaml.ScalarNode):
             raise MalformedMetadata("a key is a single word", line)
         key = key_node.value
         if key in entries:
-            raise MalformedMetadata(f"{key!r} stands already on line {entries[key].line}; keep one of the two", line)
+            where = f"{key[:80]!r} stands already on line {entries[key].line}"
+            raise MalformedMetadata(f"{where}; keep one of the two", line)
         entries[key] = Entry(_plain(loader, value_node), line)
     return entries
 

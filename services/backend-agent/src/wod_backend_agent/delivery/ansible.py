@@ -1,6 +1,7 @@
 """Delivers through Ansible: one run of one playbook for each thing asked."""
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,20 +15,29 @@ SKELETON = Path(__file__).parent.parent / "skeleton"
 
 
 class AnsibleDelivery:
-    """``homes`` holds the seats' homes and nothing else is ever touched; ``runs`` is the agent's own, mode 0700.
+    """``homes`` holds the seats' homes and nothing else is ever touched; ``runs`` and ``delivered`` are the agent's own,
+    mode 0700: the folders of runs, and for each seat which cells were delivered already run.
 
     ``private`` is the confidential overlay: its ``notebooks/`` come after the public ones, its ``skeleton/`` and its
     ``ansible/`` variables win over them.
     """
 
     def __init__(
-        self, *, notebooks: Sequence[Path], homes: Path, runs: Path, variables: Mapping[str, str], private: Path | None
+        self,
+        *,
+        notebooks: Sequence[Path],
+        homes: Path,
+        runs: Path,
+        delivered: Path,
+        variables: Mapping[str, str],
+        private: Path | None,
     ) -> None:
         self._public = [path.resolve() for path in notebooks]
         self._private = private.resolve() if private else None
         self._notebooks = [*self._public, *([self._private / "notebooks"] if self._private else [])]
         self._homes = homes.resolve()
         self._runs = runs.resolve()
+        self._delivered = delivered.resolve()
         self._variables = dict(variables)
 
     def knows(self, workshop: str) -> bool:
@@ -51,7 +61,12 @@ class AnsibleDelivery:
                 deployment.seat,
                 "create.yml",
                 variables=self._values(deployment) | {"PASSSTU": Verbatim(password)},
-                request={"content": str(content), "workshop": deployment.workshop, "skeletons": self._skeletons()},
+                request={
+                    "content": str(content),
+                    "workshop": deployment.workshop,
+                    "skeletons": self._skeletons(),
+                    "delivered": str(self._results(deployment.seat)),
+                },
                 files=list(self._variable_files(deployment.workshop)),
                 on_event=report,
             )
@@ -59,7 +74,8 @@ class AnsibleDelivery:
             raise DeliveryFailed(str(failed).replace(password, "(password)") if password else str(failed)) from None
 
     async def measure(self, run: UUID, seat: Seat, workshop: str) -> int | None:
-        result = await self._execute(run, seat, "measure.yml", request={"workshop": workshop})
+        request = {"workshop": workshop, "delivered": _read_results(self._results(seat))}
+        result = await self._execute(run, seat, "measure.yml", request=request)
         completion = result.get("completion")
         return int(completion) if completion is not None else None
 
@@ -103,6 +119,9 @@ class AnsibleDelivery:
             "MODEWS": mode(deployment.workshop),
         }
 
+    def _results(self, seat: Seat) -> Path:
+        return self._delivered / f"{seat.username}.json"
+
     def _skeletons(self) -> list[str]:
         private = [self._private / "skeleton"] if self._private else []
         return [str(path) for path in (SKELETON, *private) if path.is_dir()]
@@ -119,6 +138,14 @@ class AnsibleDelivery:
     @staticmethod
     def _named(folders: Sequence[Path]) -> str:
         return ", ".join(str(folder) for folder in folders)
+
+
+def _read_results(path: Path) -> list[str]:
+    """None of a seat that was deployed before they were noted."""
+    try:
+        return [str(result) for result in json.loads(path.read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError):
+        return []
 
 
 def _step(event: str, notebooks: int) -> Progress | None:

@@ -56,7 +56,7 @@ class Delivery(Protocol):
         """A fresh home with the rendered workshop; nothing of it where the workshop does not render."""
 
     async def measure(self, run: UUID, seat: Seat, workshop: str) -> int | None:
-        """Per cent of the workshop's code cells that hold an execution count; None where there are none."""
+        """Per cent of the workshop's code cells that the student has run; None where there are none."""
 
     async def clean(self, run: UUID, seat: Seat) -> None:
         """No process of the seat lives, and its home is empty."""

@@ -169,6 +169,13 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_index(
+        "notices_of_registration",
+        "notices",
+        ["registration_id"],
+        unique=False,
+        postgresql_where=sa.text("registration_id IS NOT NULL"),
+    )
     op.create_index("notices_to_mail", "notices", ["id"], unique=False, postgresql_where=sa.text("mailed_at IS NULL"))
     op.add_column("commands", sa.Column("first_student", sa.Integer(), nullable=True))
     op.add_column("commands", sa.Column("last_student", sa.Integer(), nullable=True))
@@ -195,6 +202,7 @@ def upgrade() -> None:
     op.add_column(
         "mails", sa.Column("data", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False)
     )
+    op.create_index("mails_failed", "mails", ["created_at"], unique=False, postgresql_where=sa.text("state = 'failed'"))
     op.add_column("mails", sa.Column("bounced_at", sa.DateTime(timezone=True), nullable=True))
     op.alter_column("mails", "registration_id", existing_type=sa.BIGINT(), nullable=True)
     op.add_column("placements", sa.Column("rank", sa.Integer(), server_default="0", nullable=False))
@@ -241,6 +249,20 @@ def upgrade() -> None:
         ["no_show_at"],
         unique=False,
         postgresql_where=sa.text("no_show_at IS NOT NULL AND state IN ('running', 'expiring')"),
+    )
+    op.create_index(
+        "registrations_idempotency_age",
+        "registrations",
+        ["created_at"],
+        unique=False,
+        postgresql_where=sa.text("idempotency_key IS NOT NULL"),
+    )
+    op.create_index(
+        "registrations_erasing",
+        "registrations",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("pseudonymised_at IS NULL AND email = ''"),
     )
     op.create_index("registrations_person", "registrations", ["email_key"], unique=False)
     op.create_index("registrations_of_seat", "registrations", ["student_id"], unique=False)
@@ -292,6 +314,16 @@ def downgrade() -> None:
     op.drop_index("registrations_of_seat", table_name="registrations")
     op.drop_index("registrations_person", table_name="registrations")
     op.drop_index(
+        "registrations_erasing",
+        table_name="registrations",
+        postgresql_where=sa.text("pseudonymised_at IS NULL AND email = ''"),
+    )
+    op.drop_index(
+        "registrations_idempotency_age",
+        table_name="registrations",
+        postgresql_where=sa.text("idempotency_key IS NOT NULL"),
+    )
+    op.drop_index(
         "registrations_no_show",
         table_name="registrations",
         postgresql_where=sa.text("no_show_at IS NOT NULL AND state IN ('running', 'expiring')"),
@@ -320,6 +352,7 @@ def downgrade() -> None:
     op.execute("DELETE FROM mails WHERE registration_id IS NULL")
     op.alter_column("mails", "registration_id", existing_type=sa.BIGINT(), nullable=False)
     op.drop_column("mails", "bounced_at")
+    op.drop_index("mails_failed", table_name="mails", postgresql_where=sa.text("state = 'failed'"))
     op.drop_column("mails", "data")
     op.drop_column("locations", "health")
     op.drop_column("locations", "unhealthy_since")
@@ -332,6 +365,9 @@ def downgrade() -> None:
     op.drop_column("locations", "port")
     op.drop_column("locations", "proto")
     op.drop_column("commands", "last_student")
+    op.drop_index(
+        "notices_of_registration", table_name="notices", postgresql_where=sa.text("registration_id IS NOT NULL")
+    )
     op.drop_column("commands", "first_student")
     op.drop_index("notices_to_mail", table_name="notices", postgresql_where=sa.text("mailed_at IS NULL"))
     op.drop_table("notices")

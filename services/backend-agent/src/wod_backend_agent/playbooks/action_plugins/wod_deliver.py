@@ -1,7 +1,7 @@
 """Ansible action: renders a workshop here and has it made into a home on the target, in one task."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -9,8 +9,9 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
-from wod_backend_agent.content import UnsafeContent
-from wod_backend_agent.rendering import CannotRender, UnresolvedVariable, render_workshop
+from wod_backend_agent.content import UnsafeContent, is_notebook
+from wod_backend_agent.playbooks.library.wod_completion import results
+from wod_backend_agent.rendering import CannotRender, RenderedFile, UnresolvedVariable, render_workshop
 from wod_backend_agent.seat_archive import pack
 
 
@@ -28,6 +29,7 @@ class ActionModule(ActionBase):
         try:
             files = render_workshop(Path(request["content"]), variables)
             pack(archive, request["workshop"], files, [Path(path) for path in request["skeletons"]])
+            _note_results(Path(request["delivered"]), files)
         except (CannotRender, UnsafeContent, OSError) as error:
             return result | self._failed(request, str(error))
         arguments = {name: request[name] for name in ("homes", "home", "uid", "run")}
@@ -53,6 +55,14 @@ class ActionModule(ActionBase):
         report.touch(0o600)
         report.write_text(json.dumps({"msg": message}), encoding="utf-8")
         return {"failed": True, "msg": "see the run's report"}
+
+
+def _note_results(path: Path, files: Iterable[RenderedFile]) -> None:
+    """What is delivered already run, for the measurement at the end. It must be whole: a crash leaves the old one."""
+    found = {result for file in files if is_notebook(file.path) for result in results(file.content)}
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(sorted(found)), encoding="utf-8")
+    fresh.replace(path)
 
 
 class _Variables(Mapping[str, Any]):

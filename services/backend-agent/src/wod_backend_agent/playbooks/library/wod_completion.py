@@ -5,10 +5,11 @@ The notebooks are the student's: any size, broken, links, devices. What is not a
 One file that needs nothing but Python's own library, sent as it is.
 """
 
+import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +22,59 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-def completion(home: Path, workshop: str) -> int | None:
-    """Per cent (0 to 100, rounded down) of the workshop's code cells that hold an execution count; None without any."""
-    ran = [executed for text in _notebooks(home, workshop) for executed in _code_cells(text)]
+def completion(home: Path, workshop: str, delivered: Collection[str] = frozenset()) -> int | None:
+    """Per cent (0 to 100, rounded down) of the workshop's code cells that the student has run; None without any.
+
+    Those are the cells that hold an execution count, but for results that were ``delivered``.
+    """
+    ran = [
+        _executed(cell) and not (delivered and _fingerprint(cell) in delivered)
+        for text in _notebooks(home, workshop)
+        for cell in _code_cells(text)
+    ]
     return 100 * sum(ran) // len(ran) if ran else None
 
 
-def _code_cells(text: bytes) -> Iterator[bool]:
-    """For each code cell, whether it has run."""
+def results(text: bytes) -> set[str]:
+    """What a notebook brings along already run: each such cell's fingerprint."""
+    return {_fingerprint(cell) for cell in _code_cells(text) if _executed(cell)}
+
+
+def _executed(cell: dict[str, Any]) -> bool:
+    return isinstance(cell.get("execution_count"), int)
+
+
+def _fingerprint(cell: dict[str, Any]) -> str:
+    """The same before and after Jupyter has saved the notebook, another one when the cell has run once more.
+
+    A second run may have the count and the output of the first; its times, which our homes have Jupyter note, tell them apart.
+    """
+    metadata = cell.get("metadata")
+    times = metadata.get("execution") if isinstance(metadata, dict) else None
+    seen = [cell.get("source"), cell["execution_count"], cell.get("outputs"), times]
+    try:
+        content = json.dumps(_joined(seen), sort_keys=True)
+    except RecursionError:
+        content = "nested too deeply"
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _joined(value: Any) -> Any:
+    """A text may be one string or a list of its lines."""
+    if isinstance(value, list):
+        if value and all(isinstance(line, str) for line in value):
+            return "".join(value)
+        return [_joined(item) for item in value]
+    return {name: _joined(item) for name, item in value.items()} if isinstance(value, dict) else value
+
+
+def _code_cells(text: bytes) -> Iterator[dict[str, Any]]:
     try:
         notebook: Any = json.loads(text)
         cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     except (ValueError, TypeError, KeyError, RecursionError):
         return
-    for cell in cells:
-        yield isinstance(cell.get("execution_count"), int)
+    yield from cells
 
 
 def _notebooks(home: Path, workshop: str) -> Iterator[bytes]:
@@ -86,7 +125,7 @@ def _read(directory: int, name: str) -> bytes | None:
 
 def main() -> None:
     arguments = json.loads(ARGUMENTS)
-    result = completion(Path(arguments["home"]), arguments["workshop"])
+    result = completion(Path(arguments["home"]), arguments["workshop"], set(arguments["delivered"]))
     print(json.dumps({"changed": False, "completion": result}))  # noqa: T201 - the module's answer
 
 

@@ -1,0 +1,62 @@
+"""Badges on the wire."""
+
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_IMAGE = "URL of the picture that it brings, else the path of the one drawn by this service"
+
+
+class BadgeView(BaseModel):
+    """A badge as its owner shares it: nothing in it tells whose it is."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "token": "0b0c6d38-6a2c-4f5e-9b4e-0c4f4d7f0a11",
+                    "workshop": "WKSHP-API101",
+                    "special_badge": None,
+                    "name": "API 101: speak REST fluently",
+                    "description": "Call real services and read their answers.",
+                    "awarded_at": "2026-11-23T18:30:00Z",
+                    "finished": 4,
+                    "image": "/api/v1/badges/0b0c6d38-6a2c-4f5e-9b4e-0c4f4d7f0a11/image.svg",
+                }
+            ]
+        }
+    )
+
+    token: UUID = Field(description="What the owner shares")
+    workshop: str | None = Field(description="The workshop's folder name; null for a special badge")
+    special_badge: int | None = Field(description="The special badge's id; null for a workshop's")
+    name: str = Field(description="The workshop's title, or the special badge's")
+    description: str
+    awarded_at: datetime
+    finished: int = Field(description="How many distinct workshops its owner has finished until now")
+    image: str = Field(description=_IMAGE)
+
+
+class BadgeRow(BaseModel):
+    """A badge as an operator sees it in a list, the person by the registration only."""
+
+    id: int
+    token: UUID
+    workshop: str | None
+    special_badge: int | None
+    registration: int = Field(description="The one that earned it")
+    awarded_at: datetime
+
+
+class SpecialBadgeView(BaseModel):
+    id: int
+    threshold: int = Field(description="How many distinct workshops it takes")
+    name: str
+    title: str
+    description: str
+    image: str = Field(description=_IMAGE)
+
+
+class SpecialBadgeList(BaseModel):
+    items: list[SpecialBadgeView]

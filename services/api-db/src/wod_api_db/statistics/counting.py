@@ -1,0 +1,63 @@
+"""What this process has done, counted when it is committed. The API and each worker have their own counters; add them.
+
+Most of a registration's life happens where the agents report, in the API; mails, commands and deadlines are the
+worker's, which serves its counters on a port of its own (``WOD_API_WORKER_METRICS_PORT``).
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from prometheus_client import Counter, Histogram
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncSession
+
+_REGISTERED = Counter("wod_registrations_created", "Registrations that were taken")
+_STARTED = Counter("wod_sessions_started", "Labs that became ready")
+_ENDED = Counter("wod_sessions_ended", "Sessions that ended, by what ended them", ["reason"])
+_CANCELLED = Counter("wod_registrations_cancelled", "Registrations ended before their lab was ready", ["reason"])
+_FAILED = Counter("wod_registrations_failed", "Registrations whose lab could not be made")
+_CLEANED = Counter("wod_seats_cleaned", "Seats that were given back clean")
+_BROKEN = Counter("wod_seat_cleanings_failed", "Cleanings of a seat that failed")
+_MAIL_SENT = Counter("wod_mails_sent", "Mails that the relay has taken", ["template"])
+_MAIL_FAILED = Counter("wod_mails_refused", "Mails that were given up", ["template"])
+_COMMAND_SENT = Counter("wod_commands_sent", "Commands that a location's gate has taken", ["verb"])
+_READY = Histogram(
+    "wod_deployment_seconds",
+    "From the registration to the lab that is there",
+    buckets=(0.5, 1, 2, 3, 5, 8, 13, 20, 30, 60, 120, 300, 600, 1800),
+)
+
+_PLAIN = {
+    "registered": _REGISTERED,
+    "running": _STARTED,
+    "failed": _FAILED,
+    "cleaned": _CLEANED,
+    "seat-broken": _BROKEN,
+}
+#: with the value of the story's data that is the label
+_LABELLED = {
+    "ended": (_ENDED, "reason"),
+    "cancelled": (_CANCELLED, "reason"),
+    "mail-sent": (_MAIL_SENT, "template"),
+    "mail-failed": (_MAIL_FAILED, "template"),
+    "command-sent": (_COMMAND_SENT, "verb"),
+}
+
+
+def count(session: AsyncSession, kind: str, data: dict[str, Any], registered_at: datetime) -> None:
+    """An event of a registration's story, once its transaction is committed; what is rolled back has not happened."""
+
+    @event.listens_for(session.sync_session, "after_commit", once=True)
+    def _committed(_: object) -> None:
+        _count(kind, data, registered_at)
+
+
+def _count(kind: str, data: dict[str, Any], registered_at: datetime) -> None:
+    if kind in _PLAIN:
+        _PLAIN[kind].inc()
+    elif kind in _LABELLED:
+        counter, label = _LABELLED[kind]
+        counter.labels(str(data.get(label, ""))).inc()
+    if kind == "running":
+        # by this process's clock: a histogram of seconds can bear what it is off
+        _READY.observe(max(0.0, (datetime.now(UTC) - registered_at).total_seconds()))

@@ -1,0 +1,124 @@
+"""What stands in the rows right now, for Prometheus: two statements over partial indexes, at most every few seconds."""
+
+from collections.abc import Iterator, Sequence
+
+import structlog
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from wod_api_db.registrations.room import room
+from wod_api_db.statistics.service import Cached
+from wod_api_db.workshops.models import Placement, Workshop
+
+log = structlog.get_logger(__name__)
+
+SCRAPE_SECONDS = 3.0
+
+_FAMILIES = {
+    "wod_registrations_open": ("Registrations that are not over, by state", ["state"]),
+    "wod_registrations_uncleaned": ("Registrations whose seat has not been given back", []),
+    "wod_seats": ("Seats by location and state", ["location", "state"]),
+    "wod_workshop_room": ("Registrations that an open workshop takes right now", ["workshop"]),
+    "wod_commands_outstanding": ("Commands that are not over, by location and state", ["location", "state"]),
+    "wod_mails_outgoing": ("Mails that have not left, by state", ["state"]),
+    "wod_mails_failed_last_day": ("Mails of the last 24 hours that were given up", []),
+    "wod_oldest_mail_seconds": ("Age of the oldest mail that has not left", []),
+    "wod_oldest_command_seconds": ("Age of the oldest command that no agent has confirmed", []),
+    "wod_sweep_lag_seconds": ("Since a worker was last at work", []),
+    "wod_database_up": ("Whether the figures could be read; without, there are none", []),
+}
+
+_ROWS = """
+SELECT 'wod_registrations_open' AS name, ARRAY[s.state] AS labels, count(r.state)::float AS value
+FROM unnest(ARRAY['registered', 'deploying', 'running', 'expiring']) AS s(state)
+LEFT JOIN (SELECT state FROM registrations WHERE state IN ('registered', 'deploying', 'running', 'expiring')) AS r
+    ON r.state = s.state
+GROUP BY s.state
+UNION ALL
+SELECT 'wod_registrations_open', ARRAY[s.state], count(r.state)
+FROM unnest(ARRAY['waiting', 'offered']) AS s(state)
+LEFT JOIN (SELECT state FROM registrations WHERE state IN ('waiting', 'offered')) AS r ON r.state = s.state
+GROUP BY s.state
+UNION ALL
+SELECT 'wod_registrations_uncleaned', ARRAY[]::text[], count(*)
+FROM registrations WHERE cleaned_at IS NULL AND student_id IS NOT NULL
+UNION ALL
+SELECT 'wod_seats', ARRAY[l.name, s.state], count(*)
+FROM students AS s JOIN locations AS l ON l.id = s.location_id GROUP BY l.name, s.state
+UNION ALL
+SELECT 'wod_commands_outstanding', ARRAY[l.name, c.state], count(*)
+FROM commands AS c JOIN locations AS l ON l.id = c.location_id
+WHERE c.state IN ('queued', 'sent', 'accepted', 'running') GROUP BY l.name, c.state
+UNION ALL
+SELECT 'wod_mails_outgoing', ARRAY[s.state], count(m.state)
+FROM unnest(ARRAY['queued', 'sending']) AS s(state)
+LEFT JOIN (SELECT state FROM mails WHERE state IN ('queued', 'sending')) AS m ON m.state = s.state
+GROUP BY s.state
+UNION ALL
+SELECT 'wod_mails_failed_last_day', ARRAY[]::text[], count(*) FROM mails
+WHERE state = 'failed' AND created_at > now() - interval '1 day' AND coalesce(error, '') NOT LIKE 'withheld:%'
+UNION ALL
+SELECT 'wod_oldest_mail_seconds', ARRAY[]::text[], coalesce(extract(epoch FROM now() - min(created_at)), 0)
+FROM mails WHERE state IN ('queued', 'sending')
+UNION ALL
+SELECT 'wod_oldest_command_seconds', ARRAY[]::text[], coalesce(extract(epoch FROM now() - min(created_at)), 0)
+FROM commands
+WHERE state IN ('queued', 'sent', 'accepted', 'running') AND state IN ('queued', 'sent')
+UNION ALL
+SELECT 'wod_sweep_lag_seconds', ARRAY[]::text[], extract(epoch FROM clock_timestamp() - max(seen_at))
+FROM workers HAVING count(*) > 0
+"""
+
+_ROOM = (
+    select(Workshop.notebook, func.sum(room()))
+    .join(Placement, Placement.workshop_id == Workshop.id)
+    .where(Workshop.retired_at.is_(None), Workshop.active)
+    .group_by(Workshop.id)
+)
+
+Sample = tuple[str, Sequence[str], float]
+
+
+class Gauges:
+    """The exposition text of the rows, kept for a few seconds. An unreachable database is a figure, not an error."""
+
+    def __init__(self, sessions: async_sessionmaker[AsyncSession]) -> None:
+        self._sessions = sessions
+        self._cached = Cached(self._read, SCRAPE_SECONDS)
+
+    async def exposition(self) -> bytes:
+        return await self._cached.get()
+
+    async def _read(self) -> bytes:
+        registry = CollectorRegistry()
+        registry.register(_Samples(await self._samples()))
+        return generate_latest(registry)
+
+    async def _samples(self) -> list[Sample]:
+        try:
+            async with self._sessions() as session:
+                rows = (await session.execute(text(_ROWS))).all()
+                rooms = (await session.execute(_ROOM)).all()
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("the figures of the rows cannot be read", reason=str(error))
+            return [("wod_database_up", (), 0.0)]
+        samples: list[Sample] = [(name, labels, value) for name, labels, value in rows]
+        samples += [("wod_workshop_room", (notebook,), float(left)) for notebook, left in rooms]
+        return [*samples, ("wod_database_up", (), 1.0)]
+
+
+class _Samples(Collector):
+    def __init__(self, samples: Sequence[Sample]) -> None:
+        self._samples = samples
+
+    def collect(self) -> Iterator[Metric]:
+        for name, (documentation, labels) in _FAMILIES.items():
+            family = GaugeMetricFamily(name, documentation, labels=labels)
+            for of, values, value in self._samples:
+                if of == name:
+                    family.add_metric(list(values), value)
+            yield family

@@ -23,6 +23,7 @@ from wod_api_db.states import MAIL
 log = structlog.get_logger(__name__)
 
 _OPEN = (MailState.QUEUED, MailState.SENDING)
+DUE = Mail.state.in_(_OPEN) & (Mail.due_at <= func.now())
 
 
 @dataclass(frozen=True)
@@ -114,10 +115,5 @@ class MailSender:
 
 async def due(session: AsyncSession, limit: int = 50) -> list[Job]:
     """Mails to be sent, or sent again."""
-    query = (
-        select(Mail.id, Mail.attempts)
-        .where(Mail.state.in_(_OPEN), Mail.due_at <= func.now())
-        .order_by(Mail.due_at)
-        .limit(limit)
-    )
+    query = select(Mail.id, Mail.attempts).where(DUE).order_by(Mail.due_at).limit(limit)
     return [Job(SEND_MAIL, identity, attempts) for identity, attempts in await session.execute(query)]

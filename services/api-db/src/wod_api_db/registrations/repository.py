@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, insert, literal, select, true, update
+from sqlalchemy import ColumnElement, Interval, Select, bindparam, func, insert, select, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, aliased, contains_eager, joinedload
 
+from wod_api_db.db import now
 from wod_api_db.locations.health import healthy
 from wod_api_db.mail.models import Mail
 from wod_api_db.mail.states import MailState
@@ -75,6 +76,13 @@ async def placement_with_room(session: AsyncSession, placements: Sequence[int]) 
     return (await session.execute(_PLACEMENT_WITH_ROOM, {"placements": placements})).scalar_one_or_none()
 
 
+#: What a registration begins with, beside its seat and ``stuck_after``.
+REGISTERED_WITH = (
+    "state", "workshop_id", "placement_id", "location_id", "name", "email", "email_key", "company", "terms_version",
+    "link_nonce", "duration", "range_first", "content_version", "idempotency_key", "request_hash",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Seated:
     """``registration`` is None where its address came to hold another one meanwhile, or its key was used."""
@@ -89,41 +97,9 @@ async def seat(session: AsyncSession, placement: Placement, values: dict[str, An
     One statement, for others wait for the placement's lock meanwhile. A seat that another transaction is taking is
     passed over.
     """
-    free = (
-        select(Student.id, (Student.generation + 1).label("generation"))
-        .where(
-            Student.location_id == placement.location_id,
-            Student.number.between(placement.first_seat, placement.last_seat),
-            Student.state == StudentState.FREE,
-        )
-        .order_by(Student.number)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-        .cte("free")
-    )
-    columns = Registration.__table__.c
-    given = [
-        (value if isinstance(value, ColumnElement) else literal(value, columns[name].type)).label(name)
-        for name, value in values.items()
-    ]
-    made = (
-        upsert(Registration.__table__)  # type: ignore[arg-type]  # what is mapped here is a table
-        .from_select([*values, "student_id", "generation"], select(*given, free.c.id, free.c.generation))
-        .on_conflict_do_nothing()
-        .returning(*columns)
-        .cte("made")
-    )
-    taken = (
-        update(Student)
-        .where(Student.id == made.c.student_id)
-        .values(state=STUDENT.check(StudentState.FREE, StudentState.ASSIGNED), generation=made.c.generation, sequence=0)
-        .returning(*Student.__table__.c)
-        .cte("taken")
-    )
-    rows = select(free.c.id, aliased(Registration, made), aliased(Student, taken)).select_from(
-        free.outerjoin(made, true()).outerjoin(taken, true())
-    )
-    row = (await session.execute(rows)).one_or_none()
+    given = {f"given_{name}": value for name, value in values.items()}
+    given |= {"first_seat": placement.first_seat, "last_seat": placement.last_seat}
+    row = (await session.execute(_SEAT, given)).one_or_none()
     return Seated(row[1], row[2]) if row else None
 
 
@@ -206,6 +182,47 @@ _PLACEMENT_WITH_ROOM = (
     .order_by(healthy().desc(), Placement.rank, Placement.id)
     .limit(1)
 )
+
+
+def _seat() -> Select[int, Registration, Student]:
+    # a parameter with the name of a column would be taken for a value of the UPDATE as well
+    columns = Registration.__table__.c
+    free = (
+        select(Student.id, (Student.generation + 1).label("generation"))
+        .where(
+            Student.location_id == bindparam("given_location_id"),
+            Student.number.between(bindparam("first_seat"), bindparam("last_seat")),
+            Student.state == StudentState.FREE,
+        )
+        .order_by(Student.number)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .cte("free")
+    )
+    given = {name: bindparam(f"given_{name}", type_=columns[name].type).label(name) for name in REGISTERED_WITH}
+    values = select(
+        *given.values(), now + bindparam("given_stuck_after", type_=Interval()), free.c.id, free.c.generation
+    )
+    made = (
+        upsert(Registration.__table__)  # type: ignore[arg-type]  # what is mapped here is a table
+        .from_select([*given, "stuck_at", "student_id", "generation"], values)
+        .on_conflict_do_nothing()
+        .returning(*columns)
+        .cte("made")
+    )
+    taken = (
+        update(Student)
+        .where(Student.id == made.c.student_id)
+        .values(state=STUDENT.check(StudentState.FREE, StudentState.ASSIGNED), generation=made.c.generation, sequence=0)
+        .returning(*Student.__table__.c)
+        .cte("taken")
+    )
+    return select(free.c.id, aliased(Registration, made), aliased(Student, taken)).select_from(
+        free.outerjoin(made, true()).outerjoin(taken, true())
+    )
+
+
+_SEAT = _seat()
 
 
 def _due(column: InstrumentedAttribute[datetime | None], *states: RegistrationState) -> ColumnElement[bool]:

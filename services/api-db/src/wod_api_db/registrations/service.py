@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
 
 from wod_api_db.commands.issuing import issue
-from wod_api_db.db import jobs_together, now
+from wod_api_db.db import jobs_together
 from wod_api_db.locations.models import Location
 from wod_api_db.mail.outbox import queue_mail
 from wod_api_db.pauses.service import pause_for
@@ -50,6 +50,9 @@ class Once:
         return {"idempotency_key": self.key, "request_hash": self.request_hash}
 
 
+_NOT_ONCE = {"idempotency_key": None, "request_hash": None}
+
+
 async def register(
     session: AsyncSession,
     request: RegistrationRequest,
@@ -71,7 +74,7 @@ async def register(
     if holder is not None:
         return await _remind(session, holder)
     placement = await _find_room(session, workshop)
-    values = _values(request, address, workshop, placement, settings) | (once.columns if once else {})
+    values = _values(request, address, workshop, placement, settings) | (once.columns if once else _NOT_ONCE)
     seated = await repository.seat(session, placement, values)
     if seated is None:
         raise _full(workshop)
@@ -151,7 +154,7 @@ def _values(
         "duration": workshop.duration,
         "range_first": placement.first_seat,
         "content_version": workshop.content_version,
-        "stuck_at": now + settings.acceptance_limit,
+        "stuck_after": settings.acceptance_limit,
     }
 
 

@@ -36,7 +36,10 @@ from wod_common.problems import BadRequest, Unprocessable, add_problem_handlers,
 #: without a sighting for this long there is no worker
 WORKER_SILENCE = 10.0
 
+#: Routes are tried in this order: the busiest first.
 ROUTERS = (
+    workshops,
+    registrations,
     accounts,
     badges,
     commands,
@@ -44,11 +47,9 @@ ROUTERS = (
     pauses,
     persons,
     placements,
-    registrations,
     statistics,
     students,
     syncing,
-    workshops,
 )
 
 

@@ -21,7 +21,7 @@ SELECT 'ended', place.workshop_id, place.id, place.location_id, seat.id, run.num
     began, began, began, began + interval '1 h', began + interval '2 h', began + interval '2 h', began + interval '2 h',
     began + interval '10 min', 100
 FROM generate_series(1, $1::int) AS run (number)
-CROSS JOIN LATERAL (SELECT now() - (run.number + 30) * interval '20 min' AS began) AS times
+CROSS JOIN LATERAL (SELECT now() - interval '3 h' - run.number * interval '40 s' AS began) AS times
 CROSS JOIN (SELECT count(*) AS total FROM placements) AS places
 JOIN (SELECT *, row_number() OVER (ORDER BY id) - 1 AS rank_of FROM placements) AS place
     ON place.rank_of = run.number % places.total
@@ -74,5 +74,5 @@ async def fill(url: str, registrations: int) -> None:
         await connection.execute(statement, kinds, timeout=300)
     await connection.execute(_JOBS, registrations * (len(_COMMANDS) + len(_MAILS)), timeout=300)
     await connection.execute(_GENERATIONS, timeout=300)
-    await connection.execute("ANALYZE", timeout=300)
+    await connection.execute("VACUUM ANALYZE", timeout=300)  # as an installation that has grown slowly is
     await connection.close()

@@ -83,21 +83,38 @@ async def test_the_pause_of_one_location_hinders_nobody_while_another_has_room(l
     await _shows(listening, {"room": 0, "paused": "power"})
 
 
-async def test_what_has_not_changed_is_not_sent_again(listening: Api) -> None:
-    first = await listening.http.get(LIST)
+@pytest.mark.parametrize("query", ["", "?active=true"])
+async def test_what_has_not_changed_is_not_sent_again(listening: Api, query: str) -> None:
+    """The whole list and a filtered one go different ways."""
+    first = await listening.http.get(LIST + query)
     etag = first.headers["ETag"]
     assert first.headers["Cache-Control"] == "no-cache"
     for named in (etag, f'"other", W/{etag}', "*"):
-        again = await listening.http.get(LIST, headers={"If-None-Match": named})
+        again = await listening.http.get(LIST + query, headers={"If-None-Match": named})
         assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", etag)
-    head = await listening.http.head(LIST)
+    head = await listening.http.head(LIST + query)
     assert (head.status_code, head.content, head.headers["ETag"]) == (200, b"", etag)
     assert head.headers["Content-Length"] == str(len(first.content))
     await listening.change("UPDATE workshops SET name = 'Another'")
     await _shows(listening, {"name": "Another"})
-    changed = await listening.http.get(LIST, headers={"If-None-Match": etag})
+    changed = await listening.http.get(LIST + query, headers={"If-None-Match": etag})
     assert changed.status_code == 200
     assert changed.headers["ETag"] != etag
+
+
+async def test_both_ways_to_the_list_answer_alike_and_are_counted(listening: Api) -> None:
+    before = await _counted(listening)
+    whole, routed = [await listening.http.get(f"{LIST}{query}") for query in ("", "?q=")]
+    assert whole.content == routed.content
+    assert whole.headers == routed.headers
+    assert await _counted(listening) == before + 2
+    assert (await listening.http.post(LIST)).status_code == 405
+
+
+async def _counted(api: Api) -> float:
+    lines = (await api.http.get("/metrics")).text.splitlines()
+    name = 'wod_http_request_duration_seconds_count{method="GET",route="/api/v1/workshops",status="200"}'
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
 
 
 @pytest.mark.parametrize(

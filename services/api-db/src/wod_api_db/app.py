@@ -27,6 +27,7 @@ from wod_api_db.statistics.service import public_statistics
 from wod_api_db.statistics.timing import RequestTiming
 from wod_api_db.students.endpoints import router as students
 from wod_api_db.workshops.catalogue import Catalogue
+from wod_api_db.workshops.endpoints import WholeCatalogue
 from wod_api_db.workshops.endpoints import router as workshops
 from wod_api_db.workshops.placements import router as placements
 from wod_api_db.workshops.syncing_endpoints import router as syncing
@@ -83,6 +84,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(router)
     checks = {"database": lambda: _database(engine), "worker": lambda: _worker(engine)}
     app.include_router(health_router(checks, Gauges(sessions).exposition))
+    app.add_middleware(WholeCatalogue)
     app.add_middleware(RequestTiming)
     return app
 

@@ -13,7 +13,7 @@ SOURCES := $(wildcard services/*/src infra/*/src infra/lints)
 TESTS := $(dir $(wildcard services/*/tests/. services/*/tests/*/conftest.py infra/*/tests/. tests/*/*.py tests/*/*/*.py))
 PLAYBOOKS := services/backend-agent/src/wod_backend_agent/playbooks
 
-.PHONY: help demo demo-clean test lint types bench clean lock
+.PHONY: help demo demo-clean test lint types bench fuzz clean lock
 
 help:
 	@echo 'make demo        the whole platform on this machine, until Ctrl-C; portal at http://127.0.0.1:8080'
@@ -21,6 +21,7 @@ help:
 	@echo 'make test        everything that proves it works: lint, types, tests'
 	@echo 'make lint        format, lint and types only'
 	@echo 'make bench       measure the whole road on the real stack, and what the past costs; some seven minutes; into var/bench'
+	@echo 'make fuzz        call the APIs with thousands of inputs of all kinds; WOD_FUZZ_EXAMPLES for each way of a route'
 	@echo 'make lock        choose the newest dependencies, write requirements.lock'
 	@echo 'make clean       remove the virtual environment and caches'
 	@echo
@@ -58,6 +59,9 @@ test: $(STAMP)
 bench: $(STAMP)
 	@$(BIN)/python tests/load/bench_road.py
 	@exec $(BIN)/python tests/load/bench_scale.py
+
+fuzz: $(STAMP)
+	@WOD_FUZZ_EXAMPLES=$${WOD_FUZZ_EXAMPLES:-100} $(BIN)/python -m pytest -q services/api-db/tests/test_rest_fuzzed.py
 
 # hatchling and editables build the services without reaching out: they are in the group dev
 lock:

@@ -2,18 +2,20 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
+from api_support import settings_for
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2 import DictLoader, UndefinedError
 from pydantic import SecretStr, ValidationError
 
 from wod_api_db.mail import rendering
-from wod_api_db.mail.rendering import Brand, MailContext, in_words, moment, render
+from wod_api_db.mail.rendering import Brand, MailContext, SpecialBadgeLine, in_words, moment, render
 
-TEMPLATES = ["welcome", "credentials", "expiring", "ended", "failed", "already"]
+TEMPLATES = ["welcome", "credentials", "expiring", "ended", "failed", "already", "reminder", "special-badge"]
 #: where the one button of each mail leads
 GOALS = {
     "welcome": "session_url",
@@ -22,6 +24,8 @@ GOALS = {
     "ended": "catalogue_url",
     "failed": "catalogue_url",
     "already": "session_url",
+    "reminder": "lab_url",
+    "special-badge": "catalogue_url",
 }
 PASSWORD = 'k7"Rw<x9-&4p'
 
@@ -38,6 +42,8 @@ def context(**changes: Any) -> MailContext:
         "lab_url": "https://lab.example.org/hub/user/student7/lab",
         "session_url": "https://wod.example.org/sessions/1234-8f2c0a6be1d94c7f9a10",
         "ends_at": datetime(2026, 11, 23, 18, 30, tzinfo=UTC),
+        "kept_until": datetime(2026, 11, 23, 17, 0, tzinfo=UTC),
+        "special_badge": SpecialBadgeLine(name="Hero", title="Workshops Hero", description="Seven workshops."),
         "duration": timedelta(hours=2),
         "completion": 75,
         "reason": "The workshop's notebooks hold an error.",
@@ -219,3 +225,47 @@ def test_durations_are_said_in_words(duration: timedelta, said: str) -> None:
 
 def test_moments_are_said_in_utc() -> None:
     assert moment(datetime.fromisoformat("2026-11-03T01:05:00+02:00")) == "Monday 2 November 2026, 23:05 UTC"
+
+
+def branded(**changes: Any) -> Brand:
+    values = {"name": "Tech Days", "portal_url": "https://wod.example.org", "support": "help@example.org"}
+    return Brand.model_validate(values | changes)
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_the_brand_is_in_every_mail(template: str) -> None:
+    links = {"Imprint": "https://example.org/imprint?a=1&b=2"}
+    brand = branded(accent="#003366", logo_url="https://example.org/logo.png", footer="Ex & Co", footer_links=links)
+    message = mail(template, context(brand=brand))
+    text = part(message, "plain")
+    for line in ("Tech Days", "Questions: help@example.org", "Ex & Co", "Imprint:", links["Imprint"]):
+        assert line in text.splitlines()
+    page = _Page(part(message, "html"))
+    [picture] = [attrs for tag, attrs in page.tags if tag == "img"]
+    assert (picture["src"], picture["alt"]) == ("https://example.org/logo.png", "Tech Days")
+    assert ("a", links["Imprint"]) in [(tag, attrs.get("href")) for tag, attrs in page.tags]
+    assert "Ex & Co" in page.text
+    html = part(message, "html")
+    assert "#003366" in html
+    assert "#b83a0e" not in html
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"accent": "red;}"}, {"logo_url": "javascript:alert(1)"}, {"footer_links": {"x": "javascript:alert(1)"}}]
+)
+def test_a_brand_that_would_break_the_mails_is_refused_at_the_start(wrong: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(ValidationError):
+        settings_for("postgresql://localhost/wod", tmp_path / "key.pem", **wrong)
+
+
+def test_a_long_unsubscribe_link_is_one_word_on_one_line() -> None:
+    link = f"https://wod.example.org/mail/unsubscribe/{'7' * 200}"
+    message = mail("ended", context(unsubscribe_url=link))
+    assert f"\r\nList-Unsubscribe: <{link}>\r\n".encode() in message.as_bytes()
+    assert f"List-Unsubscribe: <{link}>" in message.as_string().splitlines()
+    assert link in part(message, "plain").splitlines()
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_every_mail_says_that_a_machine_wrote_it(template: str) -> None:
+    assert received(mail(template, context()))["Auto-Submitted"] == "auto-generated"

@@ -218,6 +218,44 @@ async def test_a_taken_message_stays_taken_when_the_goodbye_fails(message: Email
         await send(message, port)
 
 
+@pytest.mark.parametrize("knows", [True, False])
+async def test_a_server_that_knows_delivery_reports_is_asked_for_headers_only(
+    message: EmailMessage, knows: bool
+) -> None:
+    message["Message-ID"] = "<17@wod.example.org>"
+    heard: list[bytes] = []
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 hello\r\n")
+        for reply in (b"250-hi\r\n250 DSN\r\n" if knows else b"250 hi\r\n", b"250 from\r\n", b"550 no\r\n"):
+            heard.append(await reader.readline())
+            writer.write(reply)
+        await reader.readline()
+
+    async with talking(converse) as port:
+        with pytest.raises(PermanentMailFailure):
+            await send(message, port)
+    options = b" RET=HDRS ENVID=17@wod.example.org" if knows else b""
+    assert heard[1] == b"MAIL FROM:<bounce@example.org>" + options + b"\r\n"
+
+
+async def test_a_server_that_knows_helo_alone_takes_mail_too(message: EmailMessage) -> None:
+    heard: list[bytes] = []
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 hello\r\n")
+        while (line := await reader.readline()) and not line.startswith(b"RCPT"):
+            heard.append(line.split()[0])
+            writer.write(b"500 what\r\n" if line.startswith(b"EHLO") else b"250 fine\r\n")
+        writer.write(b"550 no\r\n")
+        await reader.readline()
+
+    async with talking(converse) as port:
+        with pytest.raises(PermanentMailFailure):
+            await send(message, port)
+    assert heard[-2:] == [b"HELO", b"MAIL"]
+
+
 async def test_it_logs_in(message: EmailMessage) -> None:
     server = Server()
     with serving(server, login=True) as port:
@@ -272,6 +310,17 @@ async def test_tls_protects_the_message(
     with serving(server, tls=tls, context=server_context(certificate)) as port:
         await send(message, port, SmtpRelay("127.0.0.1", port, tls=tls))
     assert len(server.taken) == 1
+
+
+@pytest.mark.parametrize("tls", ["starttls", "tls"])
+async def test_it_logs_in_over_tls(
+    message: EmailMessage, certificate: Path, monkeypatch: pytest.MonkeyPatch, tls: Literal["starttls", "tls"]
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    server = Server()
+    with serving(server, login=True, tls=tls, context=server_context(certificate)) as port:
+        await send(message, port, SmtpRelay("127.0.0.1", port, "wod", SecretStr("sesame"), tls=tls))
+    assert [session.authenticated for session in server.sessions] == [True]
 
 
 async def test_an_untrusted_certificate_gets_no_message(message: EmailMessage, certificate: Path) -> None:

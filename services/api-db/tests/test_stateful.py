@@ -219,7 +219,7 @@ class Platform(RuleBasedStateMachine):
         self.nothing_is_broken()
         left = "SELECT id, state FROM registrations WHERE state NOT IN ('ended', 'failed', 'cancelled')"
         assert not self.run(self.world.api.rows(left))
-        waiting = "SELECT template, state FROM mails WHERE state NOT IN ('sent', 'failed')"
+        waiting = "SELECT template, state FROM mails WHERE state IN ('queued', 'sending')"
         assert not self.run(self.world.api.rows(waiting)), MailState.QUEUED
         seats = "SELECT id, state FROM students WHERE state NOT IN ('free', 'broken')"
         assert not self.run(self.world.api.rows(seats))

@@ -35,7 +35,7 @@ class _Server(uvicorn.Server):
 async def serve(app: FastAPI) -> AsyncIterator[str]:
     """The address at which the application answers."""
     listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, access_log=False, log_config=None, timeout_graceful_shutdown=1)
+    config = uvicorn.Config(app, access_log=False, log_config=None, proxy_headers=False, timeout_graceful_shutdown=1)
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listening]))
     address = f"http://127.0.0.1:{listening.getsockname()[1]}"

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, FastAPI, Header, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from wod_api_db.registrations.schemas import (
@@ -19,6 +19,7 @@ from wod_api_db.workshops.schemas import WorkshopList, WorkshopView
 from wod_common.problems import Conflict, Forbidden, NotFound, Unprocessable, add_problem_handlers
 
 TOKEN = "41-c2lnbmVkLWJ5LXRoZS1hcGk"
+OPTOUT = "41-dGhlLWxpbmstaW4tYS1tYWls"
 BROWSER_KEY = "k" * 32
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
@@ -92,10 +93,13 @@ class ApiDouble:
         self.view = registration()
         self.story: list[EventView] = []
         self.requests: list[RegistrationRequest] = []
+        #: the addresses of those who registered
+        self.visitors: list[str | None] = []
         self.corrections: list[str] = []
         self.refusal: Exception | None = None
         self.away = False
         self.ended = 0
+        self.unsubscribed: list[str] = []
         #: Last-Event-ID of every event stream that was opened
         self.streams: list[int] = []
         self._open: set[object] = set()
@@ -168,6 +172,14 @@ def api_app(double: ApiDouble) -> FastAPI:
 
     app.include_router(_workshops(double), prefix="/api/v1/workshops")
     app.include_router(_registrations(double), prefix="/api/v1/registrations")
+
+    @app.post("/api/v1/mails/unsubscribe/{token}")
+    async def unsubscribe(token: str) -> dict[str, bool]:
+        if token != OPTOUT:
+            raise NotFound("no such link")
+        double.unsubscribed.append(token)
+        return {"unsubscribed": True}
+
     app.include_router(_changes(double), prefix="/api/v1/registrations")
     return app
 
@@ -223,8 +235,11 @@ def _registrations(double: ApiDouble) -> APIRouter:
     router = APIRouter()
 
     @router.post("", status_code=201)
-    async def register(body: RegistrationRequest) -> NewRegistrationView:
+    async def register(
+        body: RegistrationRequest, x_forwarded_for: Annotated[str | None, Header()] = None
+    ) -> NewRegistrationView:
         double.requests.append(body)
+        double.visitors.append(x_forwarded_for)
         if double.refusal:
             raise double.refusal
         if "@" not in body.email:

@@ -95,6 +95,7 @@ class Table:
             "WOD_API_RELAY_PORT": ports.mailbox_smtp,
             "WOD_API_MAIL_SENDER": "Workshops-on-Demand <workshops@example.org>",
             "WOD_API_SUPPORT": "workshops@example.org",
+            "WOD_API_LEGACY": "true",
             "WOD_API_CONTENT": ":".join(map(str, self._content_folders())),
         }
 

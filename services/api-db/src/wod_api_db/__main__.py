@@ -14,6 +14,7 @@ uvicorn.run(
     port=settings.port,
     access_log=False,  # its lines hold personal links
     log_config=None,
+    proxy_headers=False,  # the application trusts whom its settings name
     # longer than the 5 s for which httpx keeps an idle connection: closed here first, one with a request on it breaks
     timeout_keep_alive=30,
     timeout_graceful_shutdown=5,

@@ -7,19 +7,27 @@ from contextlib import asynccontextmanager, suppress
 from fastapi import FastAPI
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from wod_api_db import __version__
 from wod_api_db.accounts.endpoints import router as accounts
 from wod_api_db.accounts.models import WorkerSighting
+from wod_api_db.audit.endpoints import router as audit
 from wod_api_db.badges.endpoints import router as badges
 from wod_api_db.commands.endpoints import router as commands
 from wod_api_db.db import make_engine, make_sessions
+from wod_api_db.legacy.mounting import mount_legacy
+from wod_api_db.limits import RateLimits
 from wod_api_db.locations.endpoints import router as locations
+from wod_api_db.mail.endpoints import router as mails
+from wod_api_db.notices.endpoints import router as notices
+from wod_api_db.openapi import DESCRIPTION, TAGS, describe
 from wod_api_db.pauses.endpoints import router as pauses
 from wod_api_db.persons.endpoints import router as persons
 from wod_api_db.registrations.addresses import DenyList
 from wod_api_db.registrations.endpoints import router as registrations
 from wod_api_db.registrations.following import Notifications
+from wod_api_db.registrations.operating import router as operating
 from wod_api_db.settings import Settings
 from wod_api_db.statistics.endpoints import router as statistics
 from wod_api_db.statistics.gauges import Gauges
@@ -42,9 +50,13 @@ ROUTERS = (
     workshops,
     registrations,
     accounts,
+    audit,
     badges,
     commands,
     locations,
+    operating,
+    mails,
+    notices,
     pauses,
     persons,
     placements,
@@ -76,12 +88,19 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(
         title="Workshops-on-Demand",
         version=__version__,
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
         lifespan=lifespan,
         responses=responses(BadRequest, Unprocessable),
     )
+    app.state.limits = RateLimits(settings)
+    app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
     add_problem_handlers(app)
+    describe(app)
     for router in ROUTERS:
         app.include_router(router)
+    if settings.legacy:
+        mount_legacy(app)
     checks = {"database": lambda: _database(engine), "worker": lambda: _worker(engine)}
     app.include_router(health_router(checks, Gauges(sessions).exposition))
     app.add_middleware(WholeCatalogue)

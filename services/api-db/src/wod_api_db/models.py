@@ -6,7 +6,7 @@ from wod_api_db.badges.models import Badge, SpecialBadge
 from wod_api_db.commands.models import CommandEventRow, CommandRow
 from wod_api_db.db import Base
 from wod_api_db.locations.models import Location
-from wod_api_db.mail.models import Mail
+from wod_api_db.mail.models import Mail, MailOptout
 from wod_api_db.notices.models import Notice
 from wod_api_db.pauses.models import Announcement, Pause
 from wod_api_db.registrations.models import Registration, RegistrationEvent
@@ -23,6 +23,7 @@ __all__ = [
     "CommandRow",
     "Location",
     "Mail",
+    "MailOptout",
     "Notice",
     "Pause",
     "Placement",

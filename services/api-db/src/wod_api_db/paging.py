@@ -3,11 +3,13 @@
 import base64
 import binascii
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Generic, TypeVar
+from uuid import UUID
 
 from fastapi import Depends, Query
 from pydantic import BaseModel, Field
-from sqlalchemy import Select
+from sqlalchemy import Select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -15,6 +17,10 @@ from wod_common.problems import Unprocessable
 
 Item = TypeVar("Item")
 LARGEST_ID = 2**63 - 1
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Cursor = Annotated[str | None, Query(max_length=80, description="``next`` of the page before", examples=["MTA0MQ"])]
+Limit = Annotated[int, Query(ge=1, le=500)]
 
 
 class Page(BaseModel, Generic[Item]):
@@ -32,30 +38,72 @@ class Position:
         self.limit = limit
 
 
-def _position(
-    cursor: Annotated[str | None, Query(max_length=40, description="``next`` of the page before")] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
-) -> Position:
+class TimedPosition:
+    """The same for rows whose ids have no order: behind a time and, of those at that very time, an id."""
+
+    def __init__(self, before: tuple[datetime, UUID] | None, limit: int) -> None:
+        self.before = before
+        self.limit = limit
+
+
+def _position(cursor: Cursor = None, limit: Limit = 100) -> Position:
     return Position(_read(cursor) if cursor is not None else None, limit)
 
 
+def _timed_position(cursor: Cursor = None, limit: Limit = 100) -> TimedPosition:
+    return TimedPosition(_read_timed(cursor) if cursor is not None else None, limit)
+
+
 PositionDep = Annotated[Position, Depends(_position)]
+TimedPositionDep = Annotated[TimedPosition, Depends(_timed_position)]
 
 
 def cursor_of(identity: int) -> str:
-    return base64.urlsafe_b64encode(str(identity).encode()).decode().rstrip("=")
+    return _encode(str(identity))
+
+
+def timed_cursor_of(at: datetime, identity: UUID) -> str:
+    return _encode(f"{(at - _EPOCH) // timedelta(microseconds=1)}:{identity.hex}")
+
+
+def _encode(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str) -> str:
+    """Raises ValueError."""
+    try:
+        return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+    except binascii.Error as error:
+        raise ValueError("no base64") from error
 
 
 def _read(cursor: str) -> int:
     """Raises Unprocessable."""
     try:
-        identity = int(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (binascii.Error, ValueError):
+        identity = int(_decode(cursor))
+    except ValueError:
         identity = -1
     if not 0 <= identity <= LARGEST_ID or cursor_of(identity) != cursor:
-        message = f"{cursor!r} is not a cursor of this list; begin again without one"
-        raise Unprocessable(f"cursor: {message}", errors=[{"field": "cursor", "message": message}])
+        raise _no_cursor(cursor)
     return identity
+
+
+def _read_timed(cursor: str) -> tuple[datetime, UUID]:
+    """Raises Unprocessable."""
+    try:
+        microseconds, _, identity = _decode(cursor).partition(":")
+        read = _EPOCH + timedelta(microseconds=int(microseconds)), UUID(hex=identity)
+    except (ValueError, OverflowError):
+        raise _no_cursor(cursor) from None
+    if timed_cursor_of(*read) != cursor:
+        raise _no_cursor(cursor)
+    return read
+
+
+def _no_cursor(cursor: str) -> Unprocessable:
+    message = f"{cursor!r} is not a cursor of this list; begin again without one"
+    return Unprocessable(f"cursor: {message}", errors=[{"field": "cursor", "message": message}])
 
 
 async def page_of(
@@ -69,3 +117,21 @@ async def page_of(
         return rows, None
     page = rows[: position.limit]
     return page, cursor_of(getattr(page[-1], identity.key))
+
+
+async def timed_page_of(
+    session: AsyncSession,
+    query: Select[Any],
+    at: InstrumentedAttribute[datetime],
+    identity: InstrumentedAttribute[UUID],
+    position: TimedPosition,
+) -> tuple[Sequence[Any], str | None]:
+    """As ``page_of``, by falling time; rows of one time by falling id."""
+    if position.before is not None:
+        query = query.where(tuple_(at, identity) < tuple_(*position.before))
+    query = query.order_by(at.desc(), identity.desc()).limit(position.limit + 1)
+    rows = (await session.execute(query)).scalars().all()
+    if len(rows) <= position.limit:
+        return rows, None
+    page = rows[: position.limit]
+    return page, timed_cursor_of(getattr(page[-1], at.key), getattr(page[-1], identity.key))

@@ -5,10 +5,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, HttpUrl, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from wod_api_db.accounts.tokens import AccessTokens
+from wod_common.proxies import LOOPBACK, TrustedProxies
 from wod_common.sealing import Sealer, derive_key
 from wod_common.tokens import CommandSigner
 
@@ -37,6 +38,27 @@ class Settings(BaseSettings):
     relay_password: SecretStr | None = None
     relay_tls: Literal["none", "starttls", "tls"] = "none"
     deny_list: Path | None = None
+    #: addresses and networks, with commas: whom ``X-Forwarded-For`` is believed, the portal above all
+    trusted_proxies: TrustedProxies = LOOPBACK
+    #: from one address: a conference's room may stand behind one
+    registrations_per_minute: int = Field(default=600, ge=1)
+    #: from one address: checking a password costs a tenth of a second of a processor
+    logins_per_minute: int = Field(default=300, ge=1)
+    #: for one user name
+    wrong_passwords_per_minute: int = Field(default=20, ge=1)
+    #: where notices go; ``support`` where it is not set
+    operator: str | None = None
+    #: the mails' colour for buttons and marks, on which white can be read, and the one for dark screens
+    accent: str = Field(default="#b83a0e", pattern=r"^#[0-9a-fA-F]{6}$")
+    accent_dark: str = Field(default="#ff8a5c", pattern=r"^#[0-9a-fA-F]{6}$")
+    #: a picture at most 40 pixels high, in the place of the name at the top of a mail
+    logo_url: HttpUrl | None = None
+    #: said below every mail, e.g. who answers for it by law
+    footer: str = ""
+    #: JSON, text to address: ``{"Imprint": "https://example.org/imprint"}``
+    footer_links: dict[str, HttpUrl] = {}
+    #: serves the original's REST surface under /api as well, for its portal, its back ends and partners' sites
+    legacy: bool = False
     #: content folders of workshops, separated by colons; of two workshops with one name the earlier folder's counts
     content: str = ""
 
@@ -98,6 +120,10 @@ class Settings(BaseSettings):
     @cached_property
     def access_tokens(self) -> AccessTokens:
         return AccessTokens(self.secret)
+
+    @property
+    def operator_address(self) -> str:
+        return self.operator or self.support
 
     def key(self, purpose: str) -> bytes:
         return derive_key(self.secret.get_secret_value(), purpose)

@@ -74,8 +74,13 @@ COMMAND: Machine[C] = Machine(
 MAIL: Machine[MailState] = Machine(
     "mail",
     {
-        MailState.QUEUED: frozenset({MailState.SENDING, MailState.FAILED}),
-        MailState.SENDING: frozenset({MailState.SENDING, MailState.QUEUED, MailState.SENT, MailState.FAILED}),
+        MailState.QUEUED: frozenset({MailState.SENDING, MailState.WITHHELD}),
+        MailState.SENDING: frozenset(
+            {MailState.SENDING, MailState.QUEUED, MailState.SENT, MailState.FAILED, MailState.WITHHELD}
+        ),
+        # at an operator's word: refused or come back
+        MailState.FAILED: frozenset({MailState.QUEUED}),
+        MailState.SENT: frozenset({MailState.QUEUED}),
     },
 )
 

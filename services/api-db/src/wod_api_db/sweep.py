@@ -15,6 +15,9 @@ from wod_api_db.locations import heartbeats
 from wod_api_db.locations.health import healthy
 from wod_api_db.locations.models import Location
 from wod_api_db.mail import delivering
+from wod_api_db.mail import repository as mails
+from wod_api_db.notices import digest
+from wod_api_db.notices.models import Notice
 from wod_api_db.registrations import lifecycle, range_reset, repository
 from wod_api_db.registrations.models import Registration
 from wod_api_db.registrations.schemas import RegistrationState
@@ -43,6 +46,11 @@ async def _watch_locations(sessions: async_sessionmaker[AsyncSession]) -> None:
         await heartbeats.watch(session)
 
 
+async def _tell_operator(sessions: async_sessionmaker[AsyncSession]) -> None:
+    async with sessions.begin() as session:
+        await digest.queue_digest(session)
+
+
 @dataclass(frozen=True)
 class Step:
     """``due`` says of all that ``act`` could do whether there is any, without reading more than one row of it."""
@@ -68,7 +76,8 @@ STEPS = (
     Step.deadline(repository.NO_SHOW, lifecycle.not_shown_up),
     Step(exists().where(or_(Placement.reset_range, Placement.range_reset.is_not(None))), range_reset.sweep),
     Step(exists().where(or_(Location.unhealthy_since.is_not(None), ~healthy())), _watch_locations),
-    Step(or_(exists().where(commands.DUE), exists().where(delivering.DUE)), _due_jobs),
+    Step(exists().where(Notice.mailed_at.is_(None)), _tell_operator),
+    Step(or_(exists().where(commands.DUE), exists().where(mails.DUE)), _due_jobs),
 )
 _DUE = select(*(step.due for step in STEPS))
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_serializer
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_serializer
 
 from wod_common.commands import CommandState
 
@@ -22,28 +22,32 @@ class EventType(StrEnum):
     SUPERSEDED = "superseded"
 
 
+#: PostgreSQL takes no NUL; a program's output may hold one, and the report must not be lost for it
+WithoutNul = AfterValidator(lambda text: text.replace("\x00", ""))
+
+
 class CommandEvent(BaseModel):
     """One report. ``number`` counts from 1 per command: a repeated number is answered like the first and changes nothing."""
 
     model_config = ConfigDict(extra="forbid")
 
-    number: Annotated[int, Field(ge=1)]
+    number: Annotated[int, Field(ge=1, le=2**31 - 1)]
     at: datetime
     type: EventType
     #: progress: the step's short name, e.g. ``account``, ``deliver``, ``server``
-    step: Annotated[str, Field(max_length=40)] | None = None
+    step: Annotated[str, Field(max_length=40), WithoutNul] | None = None
     #: progress: share of the whole command, 0 to 100
     percent: Annotated[int, Field(ge=0, le=100)] | None = None
     #: a sentence a visitor may read
-    message: Annotated[str, Field(max_length=500)] | None = None
+    message: Annotated[str, Field(max_length=500), WithoutNul] | None = None
     #: how long the step or the command took
-    seconds: Annotated[float, Field(ge=0)] | None = None
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     #: done of a CREATE: the seat's new password, kept out of every log and event row
     password: SecretStr | None = None
     #: done of a CLEANUP: per cent of the delivered code cells that were run
     completion: Annotated[int, Field(ge=0, le=100)] | None = None
     #: failed: what the operator needs to see; holds nothing secret
-    error: Annotated[str, Field(max_length=20_000)] | None = None
+    error: Annotated[str, Field(max_length=20_000), WithoutNul] | None = None
 
     @field_serializer("password", when_used="json-unless-none")
     def _reveal_on_the_wire(self, password: SecretStr) -> str:
@@ -52,5 +56,7 @@ class CommandEvent(BaseModel):
 
 class CommandEventReceipt(BaseModel):
     """The api-db has stored the event; ``state`` is where the command now stands for it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"state": "running"}]})
 
     state: CommandState

@@ -18,10 +18,12 @@ def health_router(checks: Mapping[str, Check], exposition: Exposition | None = N
 
     @router.get("/healthz")
     async def healthz() -> dict[str, str]:
+        """The process lives."""
         return {"status": "ok"}
 
     @router.get("/readyz", responses={503: {"description": "A part is not ready"}})
     async def readyz() -> JSONResponse:
+        """It can do its work; a part that cannot is named."""
         parts: dict[str, str] = {}
         ready = True
         for name, check in checks.items():
@@ -34,6 +36,7 @@ def health_router(checks: Mapping[str, Check], exposition: Exposition | None = N
 
     @router.get("/metrics", response_class=Response)
     async def metrics() -> Response:
+        """For Prometheus."""
         further = await exposition() if exposition is not None else b""
         return Response(generate_latest() + further, media_type=CONTENT_TYPE_LATEST)
 

@@ -80,6 +80,13 @@ class Unprocessable(Problem):
     type = "invalid"
 
 
+class TooManyRequests(Problem):
+    """Too often within a minute; the header ``Retry-After`` gives the seconds until the next try."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    type = "too-many-requests"
+
+
 def _response(details: ProblemDetails, headers: Mapping[str, str] | None = None) -> JSONResponse:
     return JSONResponse(
         details.model_dump(exclude_none=True), details.status, dict(headers or {}), media_type=MEDIA_TYPE

@@ -17,6 +17,8 @@ def main() -> None:
         # its lines would hold personal links
         access_log=False,
         log_config=None,
+        # the application trusts whom its settings name
+        proxy_headers=False,
         server_header=False,
         # open event streams must not hold up a restart
         timeout_graceful_shutdown=3,

@@ -23,11 +23,12 @@ class ApiAway(Exception):
 
 
 class ApiRefused(Exception):
-    """The api-db's answer is a problem of the 4xx kind."""
+    """The api-db's answer is a problem of the 4xx kind; ``headers`` are those of it that the visitor's browser needs."""
 
-    def __init__(self, problem: ProblemDetails) -> None:
+    def __init__(self, problem: ProblemDetails, headers: dict[str, str] | None = None) -> None:
         super().__init__(f"{problem.status} {problem.type}")
         self.problem = problem
+        self.headers = headers or {}
 
 
 def connect(base_url: str) -> httpx.AsyncClient:
@@ -50,14 +51,20 @@ class Api:
     async def workshop(self, notebook: str) -> Workshop:
         return _read(Workshop, await self._call("GET", f"/api/v1/workshops/{notebook}"))
 
-    async def register(self, form: Mapping[str, str]) -> NewRegistration:
-        return _read(NewRegistration, await self._call("POST", "/api/v1/registrations", json=dict(form)))
+    async def register(self, form: Mapping[str, str], visitor: str | None) -> NewRegistration:
+        """``visitor`` is his address: the api-db counts registrations by it, and would count them all as ours."""
+        headers = {"X-Forwarded-For": visitor} if visitor else {}
+        answer = await self._call("POST", "/api/v1/registrations", json=dict(form), headers=headers)
+        return _read(NewRegistration, answer)
 
     async def registration(self, token: str) -> Registration:
         return _read(Registration, await self._call("GET", f"/api/v1/registrations/{token}"))
 
     async def end(self, token: str) -> None:
         await self._call("POST", f"/api/v1/registrations/{token}/end")
+
+    async def unsubscribe(self, token: str) -> None:
+        await self._call("POST", f"/api/v1/mails/unsubscribe/{token}")
 
     async def extend(self, token: str) -> None:
         await self._call("POST", f"/api/v1/registrations/{token}/extend")
@@ -88,9 +95,11 @@ class Api:
         await self._call("GET", "/healthz")
         return "answers"
 
-    async def _call(self, method: str, path: str, json: dict[str, str] | None = None) -> httpx.Response:
+    async def _call(
+        self, method: str, path: str, json: dict[str, str] | None = None, headers: dict[str, str] | None = None
+    ) -> httpx.Response:
         try:
-            response = await self._client.request(method, path, json=json)
+            response = await self._client.request(method, path, json=json, headers=headers)
         except httpx.HTTPError as error:
             # without the path: it may hold a personal token, and this text is logged
             raise ApiAway(f"the api-db does not answer: {type(error).__name__}") from error
@@ -102,8 +111,9 @@ class Api:
 def _failure(response: httpx.Response) -> ApiAway | ApiRefused:
     if not 400 <= response.status_code < 500:
         return ApiAway(f"the api-db answered {response.status_code}")
+    kept = {name: value for name, value in response.headers.items() if name == "retry-after"}
     try:
-        return ApiRefused(ProblemDetails.model_validate_json(response.content))
+        return ApiRefused(ProblemDetails.model_validate_json(response.content), kept)
     except ValidationError:
         return ApiRefused(
             ProblemDetails(type="about:blank", title="", status=response.status_code, detail=response.reason_phrase)

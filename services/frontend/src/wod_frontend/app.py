@@ -5,9 +5,10 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from wod_common.health import health_router
-from wod_frontend import catalogue, registering, sessions
+from wod_frontend import catalogue, registering, sessions, unsubscribing
 from wod_frontend.api import Api, connect
 from wod_frontend.csrf import FormGuard
 from wod_frontend.failures import add_failure_pages
@@ -34,10 +35,12 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(title="Portal", lifespan=lifespan, openapi_url=None)
     app.state.pages = Pages(guard, settings.brand)
-    for router in (catalogue.router, registering.router, sessions.router, health_router({"api-db": api_answers})):
+    for router in (catalogue.router, registering.router, sessions.router, unsubscribing.router):
         app.include_router(router)
+    app.include_router(health_router({"api-db": api_answers}))
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     add_failure_pages(app)
     app.add_middleware(FormLimit)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
     return app

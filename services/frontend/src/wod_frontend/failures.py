@@ -60,7 +60,7 @@ async def _away(request: Request, error: Exception) -> Response:
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiRefused)
     if error.problem.status in {404, 429}:
-        return _page(request, error.problem.status)
+        return _page(request, error.problem.status, headers=error.headers)
     log.error("api-refused", status=error.problem.status, type=error.problem.type)
     return _page(request, 500)
 

@@ -18,6 +18,7 @@ from wod_frontend.wire import Workshop
 TERMS_VERSION = "2026-11"
 #: What the form asks for, in its order; an error elsewhere is shown above the form.
 FIELDS = ("name", "email", "company", "terms")
+CROWD = "Very many people register from your network right now. Wait a minute, then send the form again."
 
 router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
 Notebook = Annotated[str, Path(pattern=WORKSHOP_PATTERN)]
@@ -58,7 +59,8 @@ async def register(
         return _form(pages, request, await _active(api, notebook), typed, errors, 422)
     asked = {"workshop": notebook, "terms_version": TERMS_VERSION}
     try:
-        made = await api.register(asked | typed.model_dump(include={"name", "email", "company"}))
+        typed_fields = typed.model_dump(include={"name", "email", "company"})
+        made = await api.register(asked | typed_fields, request.client.host if request.client else None)
     except ApiRefused as refused:
         return await _refused(refused, typed, notebook, request, api, pages)
     response = RedirectResponse(f"/sessions/{made.token}", 303)
@@ -88,6 +90,11 @@ async def _refused(
         return _form(pages, request, paused, typed, {}, 409)
     if problem.status == 422:
         return _form(pages, request, workshop, typed, _beside_fields(problem), 422)
+    if problem.status == 429:
+        # what was typed stays: the visitor is most likely one of a crowd behind one address
+        response = _form(pages, request, workshop, typed, {"": CROWD}, 429)
+        response.headers.update(refused.headers)
+        return response
     raise refused
 
 

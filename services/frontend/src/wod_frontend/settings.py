@@ -3,6 +3,8 @@
 from pydantic import AnyHttpUrl, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from wod_common.proxies import LOOPBACK, TrustedProxies
+
 
 class Settings(BaseSettings):
     """``SECRET`` has no default: a portal with a known signing key would take forged forms."""
@@ -18,3 +20,5 @@ class Settings(BaseSettings):
     #: where visitors reach the portal; an https address makes its cookie ``Secure``
     public_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8080")
     brand: str = Field(default="Workshops-on-Demand", min_length=1, max_length=60)
+    #: addresses and networks, with commas: the reverse proxies whose ``X-Forwarded-For`` names the visitor
+    trusted_proxies: TrustedProxies = LOOPBACK

@@ -1,42 +1,46 @@
-"""Logging in."""
+"""Logging in, and the accounts themselves."""
 
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter
-from pydantic import BaseModel, Field, SecretStr
-from sqlalchemy import select
+from fastapi import APIRouter, Path, Query
 
+from wod_api_db.accounts import repository, service
+from wod_api_db.accounts.dependencies import Admin, Anyone
 from wod_api_db.accounts.models import Account
 from wod_api_db.accounts.passwords import verify_password
+from wod_api_db.accounts.schemas import (
+    ACCOUNT_EXAMPLE,
+    AccountChange,
+    AccountView,
+    LoginAnswer,
+    LoginRequest,
+    NewAccount,
+    PasswordChange,
+)
 from wod_api_db.accounts.tokens import LIFETIME, Role
 from wod_api_db.app_state import SessionsDep, SettingsDep
-from wod_common.problems import Unauthorized, responses
+from wod_api_db.db import SessionDep
+from wod_api_db.limits import ClientAddress, LimitsDep
+from wod_api_db.openapi import page_example
+from wod_api_db.paging import Page, PositionDep, page_of
+from wod_common.problems import Conflict, Forbidden, NotFound, TooManyRequests, Unauthorized, responses
 
 router = APIRouter(prefix="/api/v1", tags=["accounts"])
+AccountId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
-class LoginRequest(BaseModel):
-    username: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
-    password: Annotated[SecretStr, Field(max_length=200)]
-
-
-class LoginAnswer(BaseModel):
-    access_token: str
-    token_type: str = "bearer"  # noqa: S105 - RFC 6750's word
-    expires_in: int
-    username: str
-    role: Role
-
-
-@router.post("/login", responses=responses(Unauthorized))
-async def login(request: LoginRequest, sessions: SessionsDep, settings: SettingsDep) -> LoginAnswer:
+@router.post("/login", responses=responses(Unauthorized, TooManyRequests))
+async def login(
+    request: LoginRequest, sessions: SessionsDep, settings: SettingsDep, limits: LimitsDep, address: ClientAddress
+) -> LoginAnswer:
     """An access token for a quarter of an hour. An unknown account and a wrong password are answered alike."""
+    limits.login(address, request.username)
     async with sessions() as session:
-        found = await session.execute(select(Account).where(Account.username == request.username))
-        account = found.scalar_one_or_none()
+        account = await repository.by_username(session, request.username)
     hashed = account.password_hash if account else None
     if not await verify_password(request.password.get_secret_value(), hashed) or account is None:
+        limits.wrong_password(request.username)
         raise Unauthorized("user name or password is wrong")
     token = settings.access_tokens.issue(
         account.id, account.username, account.role, account.location_id, datetime.now(UTC)
@@ -47,3 +51,51 @@ async def login(request: LoginRequest, sessions: SessionsDep, settings: Settings
         username=account.username,
         role=account.role,
     )
+
+
+@router.get("/accounts", responses=page_example(ACCOUNT_EXAMPLE) | responses(Unauthorized, Forbidden))
+async def list_accounts(
+    session: SessionDep, _: Admin, position: PositionDep, role: Annotated[Role | None, Query()] = None
+) -> Page[AccountView]:
+    """The accounts of operators and agents, the newest first."""
+    rows, following = await page_of(session, repository.listed(role), Account.id, position)
+    return Page(items=[AccountView.model_validate(row) for row in rows], next=following)
+
+
+@router.post("/accounts", status_code=201, responses=responses(Unauthorized, Forbidden, Conflict))
+async def create_account(request: NewAccount, session: SessionDep, admin: Admin) -> AccountView:
+    """A new account for an operator or an agent."""
+    return AccountView.model_validate(await service.create(session, admin, request))
+
+
+@router.get("/accounts/{account_id}", responses=responses(Unauthorized, Forbidden, NotFound))
+async def show_account(account_id: AccountId, session: SessionDep, _: Admin) -> AccountView:
+    """One account."""
+    return AccountView.model_validate(await service.get(session, account_id))
+
+
+@router.patch("/accounts/{account_id}", responses=responses(Unauthorized, Forbidden, NotFound, Conflict))
+async def change_account(
+    account_id: AccountId, request: AccountChange, session: SessionDep, admin: Admin
+) -> AccountView:
+    """Changes role, location, address or password. With another role, location or password its tokens end at once."""
+    return AccountView.model_validate(await service.change(session, admin, account_id, request))
+
+
+@router.delete(
+    "/accounts/{account_id}", status_code=204, responses=responses(Unauthorized, Forbidden, NotFound, Conflict)
+)
+async def delete_account(account_id: AccountId, session: SessionDep, admin: Admin) -> None:
+    """Deletes the account, and with it its tokens. The last admin stays."""
+    await service.delete(session, admin, account_id)
+
+
+@router.post("/accounts/me/password", status_code=204, responses=responses(Unauthorized, Forbidden, TooManyRequests))
+async def change_own_password(request: PasswordChange, session: SessionDep, claims: Anyone, limits: LimitsDep) -> None:
+    """Sets a new password for the caller's own account; its tokens end at once, this one too."""
+    limits.check_guesses(claims.username)
+    try:
+        await service.change_own_password(session, claims, request)
+    except service.WrongPassword:
+        limits.wrong_password(claims.username)
+        raise

@@ -23,6 +23,8 @@ class Account(Base):
     role: Mapped[Role] = state_column(Role)
     location_id: Mapped[int | None] = mapped_column(ForeignKey("locations.id"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    #: access tokens made before count no more: role, location or password was changed then
+    tokens_valid_after: Mapped[datetime | None]
 
 
 class WorkerSighting(Base):

@@ -1,4 +1,4 @@
-"""Access tokens of accounts: HS256 JWTs that only the api-db makes and reads, good for 15 minutes."""
+"""Access tokens of accounts: HS256 JWTs that only the api-db makes and reads, good for 15 minutes unless said otherwise."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -36,6 +36,7 @@ class Claims(BaseModel):
     username: str
     role: Role
     location_id: int | None
+    issued_at: AwareDatetime
     expires_at: AwareDatetime
 
     @model_validator(mode="after")
@@ -55,17 +56,31 @@ class AccessTokens:
     def _key(self) -> bytes:
         return derive_key(self.secret.get_secret_value(), "access tokens")
 
-    def issue(self, account_id: int, username: str, role: Role, location_id: int | None, now: datetime) -> str:
+    def issue(
+        self,
+        account_id: int,
+        username: str,
+        role: Role,
+        location_id: int | None,
+        now: datetime,
+        lifetime: timedelta = LIFETIME,
+    ) -> str:
         """Raises ValidationError where the role and the location do not go together."""
-        expires = now + LIFETIME
+        expires = now + lifetime
         claims = Claims(
-            account_id=account_id, username=username, role=role, location_id=location_id, expires_at=expires
+            account_id=account_id,
+            username=username,
+            role=role,
+            location_id=location_id,
+            issued_at=now,
+            expires_at=expires,
         )
         return jwt.encode(
             {
                 "iss": ISSUER,
                 "aud": AUDIENCE,
-                "iat": now,
+                # with its fraction: a change of the account is compared with it
+                "iat": now.timestamp(),
                 "exp": expires,
                 "sub": str(account_id),
                 "username": claims.username,
@@ -92,6 +107,7 @@ class AccessTokens:
                 username=claims["username"],
                 role=claims["role"],
                 location_id=claims["location"],
+                issued_at=claims["iat"],
                 expires_at=claims["exp"],
             )
         except jwt.ExpiredSignatureError as error:

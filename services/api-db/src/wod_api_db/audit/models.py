@@ -13,7 +13,10 @@ class AuditEntry(Base):
     """``object_type`` and ``object_id`` name what was acted on, ``data`` what was asked for; nothing secret in it."""
 
     __tablename__ = "audit"
-    __table_args__ = (Index("audit_of_object", "object_type", "object_id", "id"),)
+    __table_args__ = (
+        Index("audit_of_object", "object_type", "object_id", "id"),
+        Index("audit_of_account", "username", "id"),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())

@@ -3,11 +3,9 @@
 A workshop and the challenge on it are one: whoever finishes both has finished one distinct workshop, and has one badge.
 """
 
-from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from wod_api_db.badges import repository
-from wod_api_db.mail.models import Mail
 from wod_api_db.mail.outbox import queue_mail
 from wod_api_db.registrations.models import Registration
 from wod_api_db.registrations.schemas import RegistrationState
@@ -31,9 +29,4 @@ async def award(session: AsyncSession, registration: Registration) -> None:
 
 
 async def _queue_special_mail(session: AsyncSession, registration: Registration, special: int) -> None:
-    await queue_mail(session, registration, SPECIAL_MAIL, occasion=str(special))
-    await session.execute(
-        update(Mail)
-        .where(Mail.dedup_key == f"{registration.id}:{SPECIAL_MAIL}:{special}")
-        .values(data={"special_badge_id": special})
-    )
+    await queue_mail(session, registration, SPECIAL_MAIL, occasion=str(special), special_badge_id=special)

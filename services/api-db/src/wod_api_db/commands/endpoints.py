@@ -1,47 +1,23 @@
 """Commands over REST: what agents report, what operators see."""
 
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict
 
 from wod_api_db.accounts.dependencies import Agent, Moderator
 from wod_api_db.app_state import SettingsDep
-from wod_api_db.commands import reports, repository
+from wod_api_db.commands import reports, repository, retrying
+from wod_api_db.commands.models import CommandRow
+from wod_api_db.commands.schemas import EXAMPLE, CommandDetails, CommandView, ReportView
 from wod_api_db.db import SessionDep
+from wod_api_db.openapi import page_example
+from wod_api_db.paging import Page, TimedPositionDep, timed_page_of
 from wod_common.commands import CommandState, Verb
 from wod_common.events import CommandEvent, CommandEventReceipt
-from wod_common.problems import Forbidden, NotFound, Unauthorized, responses
+from wod_common.problems import Conflict, Forbidden, NotFound, Unauthorized, responses
 
 router = APIRouter(prefix="/api/v1/commands", tags=["commands"])
-
-
-class CommandView(BaseModel):
-    """A command as an operator sees it."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    id: UUID
-    registration_id: int
-    student_id: int
-    location_id: int
-    verb: Verb
-    workshop: str
-    generation: int
-    sequence: int
-    state: CommandState
-    attempts: int
-    created_at: datetime
-    sent_at: datetime | None
-    accepted_at: datetime | None
-    finished_at: datetime | None
-    error: str | None
-
-
-class CommandList(BaseModel):
-    items: list[CommandView]
 
 
 @router.post("/{command_id}/events", responses=responses(Unauthorized, NotFound, Forbidden))
@@ -54,13 +30,31 @@ async def report(
     return CommandEventReceipt(state=state)
 
 
-@router.get("", responses=responses(Unauthorized, Forbidden))
+@router.get("", responses=page_example(EXAMPLE) | responses(Unauthorized, Forbidden))
 async def list_commands(
     session: SessionDep,
     _: Moderator,
+    position: TimedPositionDep,
     registration: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
-) -> CommandList:
-    """The latest commands, for operators."""
-    rows = await repository.latest(session, limit, registration)
-    return CommandList(items=[CommandView.model_validate(row) for row in rows])
+    location: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
+    state: CommandState | None = None,
+    verb: Verb | None = None,
+) -> Page[CommandView]:
+    """Commands, the latest first."""
+    query = repository.listed(registration=registration, location=location, state=state, verb=verb)
+    rows, following = await timed_page_of(session, query, CommandRow.created_at, CommandRow.id, position)
+    return Page(items=[CommandView.model_validate(row) for row in rows], next=following)
+
+
+@router.get("/{command_id}", responses=responses(Unauthorized, Forbidden, NotFound))
+async def show_command(command_id: UUID, session: SessionDep, _: Moderator) -> CommandDetails:
+    """One command with every report of its agent."""
+    command = CommandView.model_validate(await retrying.get(session, command_id))
+    stored = await repository.reports_of(session, command_id)
+    return CommandDetails(**command.model_dump(), reports=[ReportView.model_validate(row) for row in stored])
+
+
+@router.post("/{command_id}/retry", responses=responses(Unauthorized, Forbidden, NotFound, Conflict))
+async def retry_command(command_id: UUID, session: SessionDep, moderator: Moderator) -> CommandView:
+    """Sends a command that waits at once."""
+    return CommandView.model_validate(await retrying.retry(session, moderator, command_id))

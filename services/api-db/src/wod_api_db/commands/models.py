@@ -26,6 +26,9 @@ class CommandRow(Base):
         Index("commands_one_outstanding_per_seat", "student_id", unique=True, postgresql_where=_OUTSTANDING),
         Index("commands_due", "due_at", postgresql_where=_OUTSTANDING),
         Index("commands_of_registration", "registration_id"),
+        Index("commands_in_order", "created_at", "id"),
+        Index("commands_of_location", "location_id", "created_at", "id"),
+        Index("commands_in_state", "state", "created_at", "id"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -47,20 +47,33 @@ async def _apply(
     elif event.type is EventType.ACCEPTED:
         await _accepted(session, settings, registration, command)
     elif event.type is EventType.DONE:
-        await _finish(session, command, CommandState.DONE)
         password = event.password.get_secret_value() if event.password else None
-        await lifecycle.command_done(
-            session,
-            registration,
-            command.verb,
-            settings,
-            password,
-            event.completion,
-            whole_range=command.last_student is not None,
-        )
+        await done(session, settings, registration, command, password=password, completion=event.completion)
     else:
         error = event.error or "the agent holds a newer command for this seat"
         await fail_command(session, registration, command, error)
+
+
+async def done(
+    session: AsyncSession,
+    settings: Settings,
+    registration: Registration,
+    command: CommandRow,
+    *,
+    password: str | None = None,
+    completion: int | None = None,
+) -> None:
+    """The seat's outstanding command has ended well, whoever reports it."""
+    await _finish(session, command, CommandState.DONE)
+    await lifecycle.command_done(
+        session,
+        registration,
+        command.verb,
+        settings,
+        password,
+        completion,
+        whole_range=command.last_student is not None,
+    )
 
 
 async def _accepted(session: AsyncSession, settings: Settings, registration: Registration, command: CommandRow) -> None:

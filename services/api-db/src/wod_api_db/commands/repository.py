@@ -5,14 +5,14 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
 from wod_api_db.commands.models import CommandEventRow, CommandRow
 from wod_api_db.states import OUTSTANDING
-from wod_common.commands import Verb
+from wod_common.commands import CommandState, Verb
 
 DUE = CommandRow.state.in_(OUTSTANDING) & (CommandRow.due_at <= func.now())
 
@@ -101,8 +101,25 @@ async def due(session: AsyncSession, limit: int = 50) -> Sequence[tuple[UUID, in
     return [(row[0], row[1]) for row in await session.execute(query)]
 
 
-async def latest(session: AsyncSession, limit: int, registration: int | None = None) -> Sequence[CommandRow]:
-    query = select(CommandRow).order_by(CommandRow.created_at.desc()).limit(limit)
-    if registration is not None:
-        query = query.where(CommandRow.registration_id == registration)
+async def read(session: AsyncSession, command_id: UUID) -> CommandRow | None:
+    return (await session.execute(select(CommandRow).where(CommandRow.id == command_id))).scalar_one_or_none()
+
+
+async def reports_of(session: AsyncSession, command_id: UUID) -> Sequence[CommandEventRow]:
+    query = select(CommandEventRow).where(CommandEventRow.command_id == command_id).order_by(CommandEventRow.number)
     return (await session.execute(query)).scalars().all()
+
+
+def listed(
+    *, registration: int | None, location: int | None, state: CommandState | None, verb: Verb | None
+) -> Select[Any]:
+    query = select(CommandRow)
+    for column, value in (
+        (CommandRow.registration_id, registration),
+        (CommandRow.location_id, location),
+        (CommandRow.state, state),
+        (CommandRow.verb, verb),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    return query

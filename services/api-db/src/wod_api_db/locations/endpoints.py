@@ -31,6 +31,7 @@ async def list_locations(session: SessionDep, _: Moderator) -> LocationList:
 
 @router.get("/{location_id}", responses=responses(Unauthorized, Forbidden, NotFound))
 async def show_location(location_id: LocationPath, session: SessionDep, _: Moderator) -> LocationView:
+    """One location with its load and its health."""
     return await _shown(session, location_id)
 
 
@@ -73,7 +74,7 @@ async def undrain_location(location_id: LocationPath, session: SessionDep, admin
     return await _shown(session, location_id)
 
 
-@router.post("/{location_id}/heartbeat", responses=responses(Unauthorized, Forbidden))
+@router.post("/{location_id}/heartbeat", responses=responses(Unauthorized, Forbidden, NotFound))
 async def report_heartbeat(
     location_id: LocationPath, heartbeat: Heartbeat, session: SessionDep, agent: Agent
 ) -> HeartbeatReceipt:

@@ -1,29 +1,34 @@
 """Sends a mail row: claim, speak SMTP, record; no transaction is open while the network is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
 from uuid import UUID
 
 import structlog
-from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from wod_api_db.db import Job, now
+from wod_api_db.db import Job, enqueue, now
+from wod_api_db.mail import repository
+from wod_api_db.mail.calendar import calendar_entry
+from wod_api_db.mail.contexts import Withheld, context_of
 from wod_api_db.mail.models import Mail
 from wod_api_db.mail.outbox import SEND_MAIL
-from wod_api_db.mail.rendering import render
+from wod_api_db.mail.rendering import MailContext, one_line, render
 from wod_api_db.mail.sending import PermanentMailFailure, Relay, TemporaryMailFailure
 from wod_api_db.mail.states import MailState
+from wod_api_db.notices.service import notify
 from wod_api_db.registrations import lifecycle
 from wod_api_db.registrations import repository as registrations
-from wod_api_db.registrations.views import mail_context
+from wod_api_db.registrations.models import Registration
 from wod_api_db.settings import Settings, gap
 from wod_api_db.states import MAIL
 
 log = structlog.get_logger(__name__)
 
-_OPEN = (MailState.QUEUED, MailState.SENDING)
-DUE = Mail.state.in_(_OPEN) & (Mail.due_at <= func.now())
+#: Of what a server says about a mail; the rest of a longer answer says the same again.
+LONGEST_REPLY = 500
+_Failure = TemporaryMailFailure | PermanentMailFailure
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class _Letter:
     """A claimed mail, free of the database."""
 
     id: UUID
-    registration_id: int
+    registration_id: int | None
     attempts: int
     recipient: str
     message: EmailMessage
@@ -46,11 +51,12 @@ class MailSender:
         self._relay = relay
 
     async def send(self, mail_id: UUID) -> None:
-        """Nothing happens where the mail is not due: another worker has it, or it is settled."""
+        """Nothing happens where the mail may not leave now: another worker has it, an earlier one of its registration
+        is still to leave, or it is settled."""
         letter = await self._claim(mail_id)
         if letter is None:
             return
-        failure: TemporaryMailFailure | PermanentMailFailure | None = None
+        failure: _Failure | None = None
         try:
             await self._relay.send(letter.message, self._settings.mail_sender, letter.recipient)
         except (TemporaryMailFailure, PermanentMailFailure) as error:
@@ -59,61 +65,112 @@ class MailSender:
 
     async def _claim(self, mail_id: UUID) -> _Letter | None:
         async with self._sessions.begin() as session:
-            statement = (
-                update(Mail)
-                .where(Mail.id == mail_id, Mail.state.in_(_OPEN), Mail.due_at <= func.now())
-                .values(state=MailState.SENDING, attempts=Mail.attempts + 1, due_at=func.now() + self._settings.lease)
-                .returning(Mail)
-            )
-            mail = (await session.execute(statement)).scalar_one_or_none()
+            mail = await repository.claim(session, mail_id, self._settings.lease)
             if mail is None:
                 return None
-            assert mail.registration_id is not None
-            registration = await registrations.read(session, mail.registration_id)
-            assert registration is not None
-            context = mail_context(registration, self._settings, mail.template)
-            if context is None:
-                mail.state = MailState.FAILED
-                mail.error = "withheld: the seat was taken back before the mail left"
+            try:
+                message = await self._message(session, mail)
+            except Withheld as reason:
+                mail.state = MAIL.check(mail.state, MailState.WITHHELD)
+                mail.error = f"withheld: {reason}"
+                await _let_the_next_leave(session, mail)
                 return None
-            message = render(
-                mail.template,
-                context,
-                recipient=mail.recipient,
-                message_id=mail.message_id,
-                date=mail.created_at,
-                sender=self._settings.mail_sender,
-            )
-            return _Letter(mail.id, registration.id, mail.attempts, mail.recipient, message)
+            return _Letter(mail.id, mail.registration_id, mail.attempts, mail.recipient, message)
 
-    async def _record(self, letter: _Letter, failure: TemporaryMailFailure | PermanentMailFailure | None) -> None:
+    async def _message(self, session: AsyncSession, mail: Mail) -> EmailMessage:
+        """Raises Withheld."""
+        context = await context_of(session, mail, self._settings)
+        calendar = None
+        if mail.template == "credentials" and isinstance(context, MailContext):
+            calendar = calendar_entry(context, mail.created_at)
+        return render(
+            mail.template,
+            context,
+            recipient=mail.recipient,
+            message_id=mail.message_id,
+            date=mail.created_at,
+            sender=self._settings.mail_sender,
+            calendar=calendar,
+        )
+
+    async def _record(self, letter: _Letter, failure: _Failure | None) -> None:
         async with self._sessions.begin() as session:
-            registration = await registrations.lock(session, letter.registration_id)
-            assert registration is not None
-            mail = (await session.execute(select(Mail).where(Mail.id == letter.id).with_for_update())).scalar_one()
+            registration = None
+            if letter.registration_id is not None:
+                registration = await registrations.lock(session, letter.registration_id)
+            mail = await repository.lock(session, letter.id)
             if mail.state is not MailState.SENDING:
                 return
             if failure is None:
-                mail.state = MAIL.check(mail.state, MailState.SENT)
-                mail.sent_at = now
-                mail.error = None
-                await session.flush()
-                await lifecycle.tell(session, registration, "mail-sent", template=mail.template)
-                if mail.template == "credentials":
-                    await lifecycle.start_clock(session, registration)
+                await _sent(session, mail, registration)
             elif isinstance(failure, PermanentMailFailure) or letter.attempts >= self._settings.attempts_limit:
-                mail.state = MAIL.check(mail.state, MailState.FAILED)
-                mail.error = str(failure)
-                await lifecycle.tell(session, registration, "mail-failed", template=mail.template)
-                log.error("mail given up", mail=str(mail.id), template=mail.template, reason=str(failure))
+                await _given_up(session, mail, registration, failure)
             else:
                 mail.state = MAIL.check(mail.state, MailState.QUEUED)
-                mail.error = str(failure)
+                mail.error = reply_of(str(failure))
                 mail.due_at = now + gap(letter.attempts)
-                log.warning("mail not sent", mail=str(mail.id), attempts=mail.attempts, reason=str(failure))
+                log.warning("mail not sent", mail=str(mail.id), attempts=mail.attempts, reason=mail.error)
+            await _let_the_next_leave(session, mail)
 
 
-async def due(session: AsyncSession, limit: int = 50) -> list[Job]:
+def reply_of(text: str) -> str:
+    """What a server said, on one line that PostgreSQL and a page can hold."""
+    return one_line(text)[:LONGEST_REPLY]
+
+
+async def _sent(session: AsyncSession, mail: Mail, registration: Registration | None) -> None:
+    mail.state = MAIL.check(mail.state, MailState.SENT)
+    mail.sent_at = now
+    mail.error = None
+    await session.flush()
+    if registration is None:
+        return
+    await lifecycle.tell(session, registration, "mail-sent", template=mail.template)
+    if mail.template == "credentials":
+        await lifecycle.start_clock(session, registration)
+
+
+async def _given_up(session: AsyncSession, mail: Mail, registration: Registration | None, failure: _Failure) -> None:
+    mail.state = MAIL.check(mail.state, MailState.FAILED)
+    mail.error = reply_of(str(failure))
+    await session.flush()
+    await report_loss(session, mail, registration, "mail-failed", "was not taken")
+
+
+async def report_loss(
+    session: AsyncSession, mail: Mail, registration: Registration | None, kind: str, what: str
+) -> None:
+    """Into the story and to the operator. ``mail.error`` says why.
+
+    A lost mail to the operator is logged only: a notice of it would go the same way, for ever.
+    """
+    log.error(kind, mail=str(mail.id), template=mail.template, attempts=mail.attempts)
+    if registration is None:
+        return
+    await lifecycle.tell(session, registration, kind, template=mail.template)
+    why = (mail.error or "").replace(mail.recipient, "<the address>")
+    await notify(
+        session,
+        kind,
+        f"The mail {mail.template} of registration {registration.id} {what}: {why}. The person's page says so. "
+        f"When the cause is mended, send it again: POST /api/v1/mails/{mail.id}/resend.",
+        location_id=registration.location_id,
+        registration_id=registration.id,
+    )
+
+
+async def _let_the_next_leave(session: AsyncSession, mail: Mail) -> None:
+    """The registration's next mail may have waited for this one."""
+    if mail.registration_id is None:
+        return
+    await session.flush()
+    await enqueue(session, *_jobs(await repository.following(session, mail.registration_id)))
+
+
+async def due(session: AsyncSession) -> list[Job]:
     """Mails to be sent, or sent again."""
-    query = select(Mail.id, Mail.attempts).where(DUE).order_by(Mail.due_at).limit(limit)
-    return [Job(SEND_MAIL, identity, attempts) for identity, attempts in await session.execute(query)]
+    return _jobs(await repository.due(session))
+
+
+def _jobs(mails: Sequence[tuple[UUID, int]]) -> list[Job]:
+    return [Job(SEND_MAIL, identity, attempts) for identity, attempts in mails]

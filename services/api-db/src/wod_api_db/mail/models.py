@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, func
+from sqlalchemy import ForeignKey, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wod_api_db.columns import state_column, state_in
@@ -20,12 +20,15 @@ class Mail(Base):
         Index("mails_due", "due_at", postgresql_where=state_in(MailState.QUEUED, MailState.SENDING)),
         Index("mails_failed", "created_at", postgresql_where=state_in(MailState.FAILED)),
         Index("mails_of_registration", "registration_id"),
+        Index("mails_by_time", "created_at", "id"),
+        Index("mails_of_recipient", func.lower(text("recipient"))),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     #: None for a mail to the operator
     registration_id: Mapped[int | None] = mapped_column(ForeignKey("registrations.id"))
     template: Mapped[str]
+    #: for a mail to the operator empty until it is sent: the setting at that moment counts
     recipient: Mapped[str]
     message_id: Mapped[str] = mapped_column(unique=True)
     dedup_key: Mapped[str] = mapped_column(unique=True)
@@ -39,3 +42,12 @@ class Mail(Base):
     data: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     #: taken by the relay, and come back later; ``error`` says why
     bounced_at: Mapped[datetime | None]
+
+
+class MailOptout(Base):
+    """An address that wants nothing but what its workshop needs."""
+
+    __tablename__ = "mail_optouts"
+
+    email_key: Mapped[str] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())

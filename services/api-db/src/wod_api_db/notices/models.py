@@ -12,6 +12,7 @@ class Notice(Base):
     __tablename__ = "notices"
     __table_args__ = (
         Index("notices_to_mail", "id", postgresql_where=text("mailed_at IS NULL")),
+        Index("notices_mailed", "mailed_at"),
         Index("notices_of_registration", "registration_id", postgresql_where=text("registration_id IS NOT NULL")),
     )
 
@@ -23,4 +24,5 @@ class Notice(Base):
     registration_id: Mapped[int | None] = mapped_column(ForeignKey("registrations.id"))
     #: what happened and what to do, nothing secret
     text: Mapped[str]
+    #: when it was put into a mail; whether that arrived is in the mail's row
     mailed_at: Mapped[datetime | None]

@@ -3,14 +3,14 @@
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Response
 from fastapi.responses import JSONResponse
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from wod_api_db.accounts.dependencies import Moderator
 from wod_api_db.app_state import DenyListDep, NotificationsDep, SessionsDep, SettingsDep
 from wod_api_db.db import SessionDep
-from wod_api_db.registrations import changing, lifecycle, repository, service
+from wod_api_db.limits import LimitedRegistration
+from wod_api_db.registrations import changing, lifecycle, service
 from wod_api_db.registrations.errors import (
     AlreadyRegistered,
     CorrectionRefused,
@@ -24,12 +24,11 @@ from wod_api_db.registrations.schemas import (
     AddressCorrection,
     EventView,
     NewRegistrationView,
-    RegistrationList,
     RegistrationRequest,
     RegistrationView,
 )
-from wod_api_db.registrations.views import new_view, operator_row, view
-from wod_common.problems import MEDIA_TYPE, Forbidden, NotFound, Problem, Unauthorized, Unprocessable, responses
+from wod_api_db.registrations.views import new_view, view
+from wod_common.problems import MEDIA_TYPE, Forbidden, NotFound, Problem, TooManyRequests, Unprocessable, responses
 
 router = APIRouter(prefix="/api/v1/registrations", tags=["registrations"])
 
@@ -38,7 +37,8 @@ router = APIRouter(prefix="/api/v1/registrations", tags=["registrations"])
     "",
     status_code=201,
     response_model=NewRegistrationView,
-    responses=responses(WorkshopUnknown, Unprocessable, WorkshopFull),
+    dependencies=[LimitedRegistration],
+    responses=responses(WorkshopUnknown, Unprocessable, WorkshopFull, TooManyRequests),
 )
 async def register(
     request: RegistrationRequest,
@@ -60,15 +60,6 @@ async def register(
 def _answer(problem: Problem) -> JSONResponse:
     details = problem.details()
     return JSONResponse(details.model_dump(exclude_none=True), details.status, media_type=MEDIA_TYPE)
-
-
-@router.get("", responses=responses(Unauthorized, Forbidden))
-async def list_registrations(
-    session: SessionDep, _: Moderator, limit: Annotated[int, Query(ge=1, le=500)] = 100
-) -> RegistrationList:
-    """The latest registrations, for operators."""
-    rows = await repository.latest(session, limit)
-    return RegistrationList(items=[operator_row(row) for row in rows])
 
 
 @router.get("/{token}", responses=responses(NotFound))

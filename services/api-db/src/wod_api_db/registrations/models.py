@@ -68,6 +68,9 @@ class Registration(Base):
         ),
         Index("registrations_erasing", "id", postgresql_where=text("pseudonymised_at IS NULL AND email = ''")),
         Index("registrations_created", "created_at"),
+        Index("registrations_in_state", "state", "id"),
+        Index("registrations_of_workshop", "workshop_id", "id"),
+        Index("registrations_of_location", "location_id", "id"),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)

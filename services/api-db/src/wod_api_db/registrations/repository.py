@@ -62,7 +62,7 @@ async def withhold_mails(session: AsyncSession, registration_id: int, why: str) 
     await session.execute(
         update(Mail)
         .where(Mail.registration_id == registration_id, Mail.state == MailState.QUEUED)
-        .values(state=MailState.FAILED, error=why)
+        .values(state=MailState.WITHHELD, error=why)
     )
 
 
@@ -129,11 +129,6 @@ async def read(session: AsyncSession, registration_id: int) -> Registration | No
     return (await session.execute(query)).scalar_one_or_none()
 
 
-async def latest(session: AsyncSession, limit: int) -> Sequence[Registration]:
-    query = whole().order_by(Registration.id.desc()).limit(limit)
-    return (await session.execute(query)).scalars().all()
-
-
 async def add_event(
     session: AsyncSession, registration_id: int, kind: str, state: RegistrationState, data: dict[str, Any]
 ) -> None:
@@ -148,6 +143,11 @@ async def events_after(session: AsyncSession, registration_id: int, last: int) -
         .where(RegistrationEvent.registration_id == registration_id, RegistrationEvent.id > last)
         .order_by(RegistrationEvent.id)
     )
+    return (await session.execute(query)).scalars().all()
+
+
+async def mails_of(session: AsyncSession, registration_id: int) -> Sequence[Mail]:
+    query = select(Mail).where(Mail.registration_id == registration_id).order_by(Mail.created_at, Mail.id)
     return (await session.execute(query)).scalars().all()
 
 

@@ -38,8 +38,37 @@ class RegistrationRequest(BaseModel):
     ]
 
 
+_EXAMPLE: dict[str, Any] = {
+    "id": 41,
+    "token": "41-kJ8f3mZq0LwVb2nXy7RtPs5HcDe9GuAi",
+    "state": "running",
+    "workshop": "WKSHP-API101",
+    "workshop_name": "API 101: speak REST fluently",
+    "name": "Ada Martin",
+    "username": "student7",
+    "location": "Grenoble",
+    "lab_url": "https://lab.example.org/hub/user-redirect/lab/tree/WKSHP-API101/0-ReadMeFirst.ipynb",
+    "created_at": "2026-11-23T10:00:00Z",
+    "running_since": "2026-11-23T10:00:20Z",
+    "ends_at": "2026-11-23T12:00:20Z",
+    "ended_at": None,
+    "duration_seconds": 7200,
+    "completion": None,
+    "cleaned": False,
+    "message": "Your lab is running.",
+    "waiting_before": None,
+    "extension_seconds": 3600,
+    "mail_trouble": None,
+    "announcement": None,
+    "correctable": True,
+    "last_event_id": 905,
+}
+
+
 class RegistrationView(BaseModel):
     """A registration as its holder sees it. The password is in the mail alone."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     id: int
     token: str = Field(description="The personal token: whoever has it may look at this registration and end it")
@@ -75,6 +104,10 @@ class RegistrationView(BaseModel):
 class NewRegistrationView(RegistrationView):
     """The answer to a registration."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [_EXAMPLE | {"browser_key": "Zx81kQm4Tn0pRb7Ls2Wd5Vy9Hc3Jf6Ga"}]}
+    )
+
     browser_key: str = Field(
         description="Lets this browser correct a mistyped address, once; it is in no mail and is not shown again"
     )
@@ -103,23 +136,3 @@ class EventView(BaseModel):
     type: str
     state: RegistrationState
     data: dict[str, Any]
-
-
-class RegistrationRow(BaseModel):
-    """A registration as an operator sees it in a list."""
-
-    id: int
-    state: RegistrationState
-    workshop: str
-    location: str
-    student: str
-    email: str
-    created_at: datetime
-    ends_at: datetime | None
-    completion: int | None
-    cleaned_at: datetime | None
-    failure: str | None
-
-
-class RegistrationList(BaseModel):
-    items: list[RegistrationRow]

@@ -1,16 +1,14 @@
-"""A registration as its holder sees it: on the wire and in his mails."""
-
-from datetime import datetime
+"""A registration as its holder and the operators see it on the wire."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from wod_api_db.commands.repository import creates_before
-from wod_api_db.mail.rendering import Brand, MailContext
+from wod_api_db.mail.repository import trouble
 from wod_api_db.registrations import repository
 from wod_api_db.registrations.changing import extension_of
 from wod_api_db.registrations.links import browser_key, personal_token
 from wod_api_db.registrations.models import Registration
-from wod_api_db.registrations.schemas import NewRegistrationView, RegistrationRow, RegistrationState, RegistrationView
+from wod_api_db.registrations.schemas import NewRegistrationView, RegistrationState, RegistrationView
 from wod_api_db.settings import Settings
 from wod_api_db.states import HOLDING
 
@@ -61,7 +59,7 @@ async def view(session: AsyncSession, registration: Registration, settings: Sett
         message=_MESSAGES[registration.state],
         waiting_before=await creates_before(session, registration.id) if preparing else None,
         extension_seconds=int(extension.total_seconds()) if extension else None,
-        mail_trouble=None,
+        mail_trouble=await trouble(session, registration.id),
         announcement=announcement,
         correctable=registration.state in HOLDING and registration.corrected_at is None,
         last_event_id=last_event_id,
@@ -72,49 +70,3 @@ async def new_view(session: AsyncSession, registration: Registration, settings: 
     key = browser_key(settings.key("browser-keys"), registration.id, registration.link_nonce)
     shown = await view(session, registration, settings)
     return NewRegistrationView(**shown.model_dump(), browser_key=key)
-
-
-def mail_context(registration: Registration, settings: Settings, template: str) -> MailContext | None:
-    """None where the mail has lost its reason: there is no password to send any more."""
-    student = registration.student
-    sealed = student.sealed_password if student and student.generation == registration.generation else None
-    if template == "credentials" and sealed is None:
-        return None
-    portal = settings.portal_url.rstrip("/")
-    return MailContext(
-        brand=Brand(name=settings.brand, portal_url=portal, support=settings.support),
-        recipient_name=registration.name,
-        workshop_name=registration.workshop.name,
-        workshop=registration.workshop.notebook,
-        username=student.username if student else "",
-        password=settings.passwords.open(sealed) if template == "credentials" and sealed else None,
-        lab_url=lab_url(registration),
-        session_url=f"{portal}/sessions/{token_of(registration, settings)}",
-        catalogue_url=portal,
-        ends_at=_promised_end(registration, template),
-        duration=registration.duration,
-        completion=registration.completion,
-    )
-
-
-def _promised_end(registration: Registration, template: str) -> datetime | None:
-    """The clock starts when this very mail is taken: what it names is the earliest end, the same at every try."""
-    if template == "credentials" and registration.ready_at is not None:
-        return registration.ready_at + registration.duration
-    return registration.ends_at
-
-
-def operator_row(registration: Registration) -> RegistrationRow:
-    return RegistrationRow(
-        id=registration.id,
-        state=registration.state,
-        workshop=registration.workshop.notebook,
-        location=registration.location.name,
-        student=registration.student.username if registration.student else "",
-        email=registration.email,
-        created_at=registration.created_at,
-        ends_at=registration.ends_at,
-        completion=registration.completion,
-        cleaned_at=registration.cleaned_at,
-        failure=registration.failure,
-    )

@@ -1,37 +1,67 @@
 """Seats over REST, for operators."""
 
-from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict
-from sqlalchemy import select
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, ConfigDict, Field
 
 from wod_api_db.accounts.dependencies import Moderator
 from wod_api_db.db import SessionDep
+from wod_api_db.openapi import page_example
+from wod_api_db.paging import Page, PositionDep, page_of
+from wod_api_db.students import repository, service
 from wod_api_db.students.models import Student
 from wod_api_db.students.states import StudentState
-from wod_common.problems import Forbidden, Unauthorized, responses
+from wod_common.problems import Conflict, Forbidden, NotFound, Unauthorized, responses
 
 router = APIRouter(prefix="/api/v1/students", tags=["students"])
+StudentId = Annotated[int, Path(ge=0, le=2**31 - 1, description="The seat's global id, not its number")]
+
+EXAMPLE: dict[str, Any] = {
+    "id": 1007,
+    "location_id": 1,
+    "number": 7,
+    "username": "student7",
+    "state": "assigned",
+    "generation": 3,
+    "sequence": 1,
+}
 
 
 class StudentView(BaseModel):
     """A seat; never its password."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [EXAMPLE]})
 
     id: int
     location_id: int
     number: int
     username: str
     state: StudentState
-    generation: int
-    sequence: int
+    generation: int = Field(description="Counts the assignments of the seat")
+    sequence: int = Field(description="Counts the commands of the present assignment")
 
 
-class StudentList(BaseModel):
-    items: list[StudentView]
+@router.get("", responses=page_example(EXAMPLE) | responses(Unauthorized, Forbidden))
+async def list_students(
+    session: SessionDep,
+    _: Moderator,
+    position: PositionDep,
+    location: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
+    state: StudentState | None = None,
+) -> Page[StudentView]:
+    """Seats, the highest id first."""
+    rows, following = await page_of(session, repository.listed(location, state), Student.id, position)
+    return Page(items=[StudentView.model_validate(row) for row in rows], next=following)
 
 
-@router.get("", responses=responses(Unauthorized, Forbidden))
-async def list_students(session: SessionDep, _: Moderator) -> StudentList:
-    rows = (await session.execute(select(Student).order_by(Student.id))).scalars()
-    return StudentList(items=[StudentView.model_validate(row) for row in rows])
+@router.get("/{student_id}", responses=responses(Unauthorized, Forbidden, NotFound))
+async def show_student(student_id: StudentId, session: SessionDep, _: Moderator) -> StudentView:
+    """One seat."""
+    return StudentView.model_validate(await service.get(session, student_id))
+
+
+@router.post("/{student_id}/clean", responses=responses(Unauthorized, Forbidden, NotFound, Conflict))
+async def clean_student(student_id: StudentId, session: SessionDep, moderator: Moderator) -> StudentView:
+    """Cleans a broken seat once more, after its cause was mended."""
+    return StudentView.model_validate(await service.clean(session, moderator, student_id))

@@ -94,6 +94,7 @@ async def list_placements(notebook: Notebook, session: SessionDep, _: Moderator)
 async def show_placement(
     notebook: Notebook, location_id: LocationPath, session: SessionDep, _: Moderator
 ) -> PlacementView:
+    """The workshop at one location."""
     return await _shown(session, notebook, location_id)
 
 

@@ -1,40 +1,38 @@
 """Workshops on the wire."""
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from wod_api_db.workshops.repository import Offer
+
+EXAMPLE: dict[str, Any] = {
+    "notebook": "WKSHP-API101",
+    "name": "API 101: speak REST fluently",
+    "description": "Call real services and read their answers.",
+    "category": ["Open Source"],
+    "duration_seconds": 7200,
+    "presenter": "Ada Martin",
+    "role": "Developer advocate",
+    "avatar": "",
+    "image": "",
+    "replay_link": "",
+    "priority": 1,
+    "session_type": "Workshops-on-Demand",
+    "active": True,
+    "room": 6,
+    "seats": 6,
+    "pre_requisite": "",
+    "paused": None,
+    "extensions": 1,
+    "extension_seconds": 3600,
+}
 
 
 class WorkshopView(BaseModel):
     """A workshop as the portal shows it."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "notebook": "WKSHP-API101",
-                    "name": "API 101: speak REST fluently",
-                    "description": "Call real services and read their answers.",
-                    "category": ["Open Source"],
-                    "duration_seconds": 7200,
-                    "presenter": "Ada Martin",
-                    "role": "Developer advocate",
-                    "avatar": "",
-                    "image": "",
-                    "replay_link": "",
-                    "priority": 1,
-                    "session_type": "Workshops-on-Demand",
-                    "active": True,
-                    "room": 6,
-                    "seats": 6,
-                    "pre_requisite": "",
-                    "paused": None,
-                    "extensions": 1,
-                    "extension_seconds": 3600,
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     notebook: str = Field(description="The folder's name; identifies the workshop")
     name: str
@@ -60,6 +58,10 @@ class WorkshopView(BaseModel):
 
 
 class WorkshopList(BaseModel):
+    """The catalogue."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [EXAMPLE]}]})
+
     items: list[WorkshopView]
 
 

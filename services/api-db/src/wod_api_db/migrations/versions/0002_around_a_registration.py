@@ -169,6 +169,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_index("notices_mailed", "notices", ["mailed_at"], unique=False)
     op.create_index(
         "notices_of_registration",
         "notices",
@@ -177,6 +178,8 @@ def upgrade() -> None:
         postgresql_where=sa.text("registration_id IS NOT NULL"),
     )
     op.create_index("notices_to_mail", "notices", ["id"], unique=False, postgresql_where=sa.text("mailed_at IS NULL"))
+    op.create_index("audit_of_account", "audit", ["username", "id"], unique=False)
+    op.add_column("accounts", sa.Column("tokens_valid_after", sa.DateTime(timezone=True), nullable=True))
     op.add_column("commands", sa.Column("first_student", sa.Integer(), nullable=True))
     op.add_column("commands", sa.Column("last_student", sa.Integer(), nullable=True))
     op.add_column("locations", sa.Column("proto", sa.Text(), server_default="https", nullable=False))
@@ -205,6 +208,18 @@ def upgrade() -> None:
     op.create_index("mails_failed", "mails", ["created_at"], unique=False, postgresql_where=sa.text("state = 'failed'"))
     op.add_column("mails", sa.Column("bounced_at", sa.DateTime(timezone=True), nullable=True))
     op.alter_column("mails", "registration_id", existing_type=sa.BIGINT(), nullable=True)
+    op.drop_constraint("mailstate_is_known", "mails", type_="check")
+    op.create_check_constraint(
+        "mailstate_is_known", "mails", "state IN ('queued', 'sending', 'sent', 'failed', 'withheld')"
+    )
+    op.create_index("mails_by_time", "mails", ["created_at", "id"], unique=False)
+    op.create_index("mails_of_recipient", "mails", [sa.text("lower(recipient)")], unique=False)
+    op.create_table(
+        "mail_optouts",
+        sa.Column("email_key", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("email_key"),
+    )
     op.add_column("placements", sa.Column("rank", sa.Integer(), server_default="0", nullable=False))
     op.add_column("placements", sa.Column("imported", sa.Boolean(), server_default=sa.text("true"), nullable=False))
     op.add_column("placements", sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True))
@@ -235,6 +250,12 @@ def upgrade() -> None:
     op.add_column("registrations", sa.Column("idempotency_key", sa.Text(), nullable=True))
     op.add_column("registrations", sa.Column("request_hash", sa.Text(), nullable=True))
     op.add_column("registrations", sa.Column("pseudonymised_at", sa.DateTime(timezone=True), nullable=True))
+    op.create_index("commands_in_order", "commands", ["created_at", "id"], unique=False)
+    op.create_index("commands_of_location", "commands", ["location_id", "created_at", "id"], unique=False)
+    op.create_index("commands_in_state", "commands", ["state", "created_at", "id"], unique=False)
+    op.create_index("registrations_in_state", "registrations", ["state", "id"], unique=False)
+    op.create_index("registrations_of_workshop", "registrations", ["workshop_id", "id"], unique=False)
+    op.create_index("registrations_of_location", "registrations", ["location_id", "id"], unique=False)
     op.create_index("registrations_created", "registrations", ["created_at"], unique=False)
     op.create_index(
         "registrations_idempotency",
@@ -331,6 +352,12 @@ def downgrade() -> None:
     op.drop_index(
         "registrations_idempotency", table_name="registrations", postgresql_where=sa.text("idempotency_key IS NOT NULL")
     )
+    op.drop_index("registrations_of_location", table_name="registrations")
+    op.drop_index("registrations_of_workshop", table_name="registrations")
+    op.drop_index("registrations_in_state", table_name="registrations")
+    op.drop_index("commands_in_state", table_name="commands")
+    op.drop_index("commands_of_location", table_name="commands")
+    op.drop_index("commands_in_order", table_name="commands")
     op.drop_index("registrations_created", table_name="registrations")
     op.drop_column("registrations", "pseudonymised_at")
     op.drop_column("registrations", "request_hash")
@@ -349,6 +376,12 @@ def downgrade() -> None:
     op.drop_column("placements", "closed_at")
     op.drop_column("placements", "imported")
     op.drop_column("placements", "rank")
+    op.drop_table("mail_optouts")
+    op.drop_index("mails_of_recipient", table_name="mails")
+    op.drop_index("mails_by_time", table_name="mails")
+    op.execute("UPDATE mails SET state = 'failed' WHERE state = 'withheld'")
+    op.drop_constraint("mailstate_is_known", "mails", type_="check")
+    op.create_check_constraint("mailstate_is_known", "mails", "state IN ('queued', 'sending', 'sent', 'failed')")
     op.execute("DELETE FROM mails WHERE registration_id IS NULL")
     op.alter_column("mails", "registration_id", existing_type=sa.BIGINT(), nullable=False)
     op.drop_column("mails", "bounced_at")
@@ -369,6 +402,9 @@ def downgrade() -> None:
         "notices_of_registration", table_name="notices", postgresql_where=sa.text("registration_id IS NOT NULL")
     )
     op.drop_column("commands", "first_student")
+    op.drop_column("accounts", "tokens_valid_after")
+    op.drop_index("audit_of_account", table_name="audit")
+    op.drop_index("notices_mailed", table_name="notices")
     op.drop_index("notices_to_mail", table_name="notices", postgresql_where=sa.text("mailed_at IS NULL"))
     op.drop_table("notices")
     op.drop_index("badges_one_per_workshop", table_name="badges", postgresql_where=sa.text("workshop_id IS NOT NULL"))

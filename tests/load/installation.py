@@ -73,6 +73,7 @@ class Installation:
             "WOD_API_SECRET": self.settings.secret.get_secret_value(),
             "WOD_API_COMMAND_KEY": str(self.settings.command_key),
             "WOD_API_PORT": str(self.port),
+            "WOD_API_REGISTRATIONS_PER_MINUTE": "1000000",  # they all come from one address
         }
         log = (self._folder / f"{self.name}.log").open("ab")
         self._processes.append(

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from wod_api_db.registrations.addresses import DenyList
 from wod_api_db.registrations.following import Notifications
 from wod_api_db.settings import Settings
+from wod_api_db.workshops.catalogue import Catalogue
 
 
 def _settings(request: Request) -> Settings:
@@ -26,7 +27,12 @@ def _deny_list(request: Request) -> DenyList:
     return cast(DenyList, request.app.state.deny_list)
 
 
+def _catalogue(request: Request) -> Catalogue:
+    return cast(Catalogue, request.app.state.catalogue)
+
+
 SettingsDep = Annotated[Settings, Depends(_settings)]
 SessionsDep = Annotated[async_sessionmaker[AsyncSession], Depends(_sessions)]
 NotificationsDep = Annotated[Notifications, Depends(_notifications)]
 DenyListDep = Annotated[DenyList, Depends(_deny_list)]
+CatalogueDep = Annotated[Catalogue, Depends(_catalogue)]

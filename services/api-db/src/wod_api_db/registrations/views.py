@@ -38,6 +38,7 @@ def lab_url(registration: Registration) -> str:
 async def view(session: AsyncSession, registration: Registration, settings: Settings) -> RegistrationView:
     preparing = registration.state in {RegistrationState.REGISTERED, RegistrationState.DEPLOYING}
     extension = extension_of(registration)
+    last_event_id, announcement = await repository.told(session, registration.id)
     return RegistrationView(
         id=registration.id,
         token=token_of(registration, settings),
@@ -59,9 +60,9 @@ async def view(session: AsyncSession, registration: Registration, settings: Sett
         waiting_before=await creates_before(session, registration.id) if preparing else None,
         extension_seconds=int(extension.total_seconds()) if extension else None,
         mail_trouble=await trouble(session, registration.id),
-        announcement=await repository.last_announcement(session, registration.id),
+        announcement=announcement,
         correctable=registration.state in HOLDING and registration.corrected_at is None,
-        last_event_id=await repository.last_event_id(session, registration.id),
+        last_event_id=last_event_id,
     )
 
 

@@ -62,4 +62,8 @@ class SeatInUse(BaseModel):
 class HeartbeatReceipt(BaseModel):
     """Every seat of the location that is in use; any other one is free, or on its way to be."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"seats": [{"student": 7, "generation": 3, "seconds_left": 5400.0}]}]}
+    )
+
     seats: list[SeatInUse]

@@ -11,8 +11,9 @@ from wod_api_db.badges import images, repository
 from wod_api_db.badges.drawing import special_badge, workshop_badge
 from wod_api_db.badges.images import PICTURE, Kind
 from wod_api_db.badges.models import Badge, SpecialBadge
-from wod_api_db.badges.schemas import BadgeRow, BadgeView, SpecialBadgeList, SpecialBadgeView
+from wod_api_db.badges.schemas import ROW_EXAMPLE, BadgeRow, BadgeView, SpecialBadgeList, SpecialBadgeView
 from wod_api_db.db import SessionDep
+from wod_api_db.openapi import page_example
 from wod_api_db.paging import Page, PositionDep, page_of
 from wod_api_db.settings import Settings
 from wod_api_db.workshops.models import Workshop
@@ -25,7 +26,7 @@ SpecialId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Notebook = Annotated[str, Path(max_length=80, pattern=r"^[^\x00]+$")]
 
 
-@router.get("/badges", responses=responses(Unauthorized, Forbidden))
+@router.get("/badges", responses=page_example(ROW_EXAMPLE) | responses(Unauthorized, Forbidden))
 async def list_badges(
     session: SessionDep,
     _: Moderator,

@@ -1,10 +1,27 @@
 """Badges on the wire."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+ROW_EXAMPLE: dict[str, Any] = {
+    "id": 17,
+    "token": "0b0c6d38-6a2c-4f5e-9b4e-0c4f4d7f0a11",
+    "workshop": "WKSHP-API101",
+    "special_badge": None,
+    "registration": 41,
+    "awarded_at": "2026-11-23T18:30:00Z",
+}
+_SPECIAL_EXAMPLE: dict[str, Any] = {
+    "id": 1,
+    "threshold": 3,
+    "name": "Apprentice",
+    "title": "Workshops-on-Demand Apprentice",
+    "description": "Three different workshops finished.",
+    "image": "/api/v1/special-badges/1/image.svg",
+}
 _IMAGE = "URL of the picture that it brings, else the path of the one drawn by this service"
 
 
@@ -50,6 +67,8 @@ class BadgeRow(BaseModel):
 
 
 class SpecialBadgeView(BaseModel):
+    """A badge for having finished several workshops."""
+
     id: int
     threshold: int = Field(description="How many distinct workshops it takes")
     name: str
@@ -59,4 +78,8 @@ class SpecialBadgeView(BaseModel):
 
 
 class SpecialBadgeList(BaseModel):
+    """All of them: there are a few."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_SPECIAL_EXAMPLE]}]})
+
     items: list[SpecialBadgeView]

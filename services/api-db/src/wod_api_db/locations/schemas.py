@@ -52,6 +52,44 @@ AgentToken = Annotated[SecretStr, Field(max_length=500), AfterValidator(_in_a_he
 Seats = Annotated[int, Field(ge=0, le=LARGEST_SEATS, description="How many seats, student1 to studentN")]
 
 
+_EXAMPLE: dict[str, Any] = {
+    "id": 1,
+    "name": "Grenoble",
+    "fqdn": "grenoble.example.org",
+    "basestdid": 1000,
+    "gate_host": "grenoble.example.org",
+    "gate_port": 10025,
+    "admin_user": "wodadmin",
+    "hub_url": "https://lab.example.org",
+    "proto": "https",
+    "port": 443,
+    "transport": "smtp",
+    "agent_url": "",
+    "has_agent_token": False,
+    "seats": {"total": 40, "free": 31, "in_use": 7, "cleaning": 1, "broken": 1},
+    "commands_waiting": 2,
+    "running_registrations": 6,
+    "healthy": True,
+    "unhealthy_reason": None,
+    "drained_at": None,
+    "paused": None,
+    "last_heartbeat_at": "2026-11-23T10:00:05Z",
+    "health": {
+        "version": "0.1.0",
+        "hub": True,
+        "waiting": 1,
+        "running": 1,
+        "concurrency": 4,
+        "cpus": 16,
+        "load": 2.4,
+        "memory_total": 68719476736,
+        "memory_available": 41875931136,
+        "disk_total": 1099511627776,
+        "disk_free": 824633720832,
+    },
+}
+
+
 class NewLocation(BaseModel):
     """A back end with a hub and seats. ``id`` and ``basestdid`` stay as they are for ever."""
 
@@ -112,7 +150,7 @@ class SeatCounts(BaseModel):
 class LocationView(BaseModel):
     """A location, what it holds and how it is; its agent's token is never shown."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [_EXAMPLE]})
 
     id: int
     name: str
@@ -139,4 +177,8 @@ class LocationView(BaseModel):
 
 
 class LocationList(BaseModel):
+    """Every location: there are a few."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_EXAMPLE]}]})
+
     items: list[LocationView]

@@ -13,8 +13,9 @@ from wod_api_db.db import SessionDep
 from wod_api_db.mail import optouts, repository, service
 from wod_api_db.mail.bounces import LARGEST_REPORT, NoReport, read_report
 from wod_api_db.mail.repository import Filters
-from wod_api_db.mail.schemas import BounceAnswer, MailRow, Unsubscribed
+from wod_api_db.mail.schemas import EXAMPLE, BounceAnswer, MailRow, Unsubscribed
 from wod_api_db.mail.states import MailState
+from wod_api_db.openapi import page_example
 from wod_api_db.paging import LARGEST_ID, Page
 from wod_common.problems import Conflict, Forbidden, NotFound, Problem, Unauthorized, Unprocessable, responses
 
@@ -45,7 +46,7 @@ async def _filters(
     return Filters(state, template, registration, recipient)
 
 
-@router.get("", responses=responses(Unauthorized, Forbidden, Unprocessable))
+@router.get("", responses=page_example(EXAMPLE) | responses(Unauthorized, Forbidden, Unprocessable))
 async def list_mails(
     session: SessionDep,
     _: Moderator,

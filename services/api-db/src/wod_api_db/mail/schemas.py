@@ -1,18 +1,33 @@
 """Mails on the wire."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from wod_api_db.mail.states import MailState
 
+EXAMPLE: dict[str, Any] = {
+    "id": "8d1f2c53-5a54-4a6e-9d0b-6f3b9f9a0c11",
+    "registration_id": 41,
+    "template": "credentials",
+    "recipient": "ada@example.org",
+    "message_id": "<8d1f2c53-5a54-4a6e-9d0b-6f3b9f9a0c11@example.org>",
+    "state": "sent",
+    "attempts": 1,
+    "created_at": "2026-11-23T10:00:20Z",
+    "due_at": "2026-11-23T10:00:20Z",
+    "sent_at": "2026-11-23T10:00:21Z",
+    "bounced_at": None,
+    "error": None,
+}
+
 
 class MailRow(BaseModel):
     """An outgoing mail as an operator sees it; its text is made at sending and kept nowhere."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [EXAMPLE]})
 
     id: UUID
     registration_id: int | None = Field(description="Null for a mail to the operator")
@@ -31,9 +46,17 @@ class MailRow(BaseModel):
 class BounceAnswer(BaseModel):
     """``no-failure`` is a report of a delay or of success: nothing was changed."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"mail": "8d1f2c53-5a54-4a6e-9d0b-6f3b9f9a0c11", "outcome": "bounced"}]}
+    )
+
     mail: UUID
     outcome: Literal["bounced", "no-failure"]
 
 
 class Unsubscribed(BaseModel):
+    """The address gets no more than what a session needs."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"unsubscribed": True}]})
+
     unsubscribed: Literal[True] = True

@@ -8,10 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from wod_api_db.accounts.dependencies import Admin, Moderator
 from wod_api_db.db import SessionDep
+from wod_api_db.openapi import page_example
 from wod_api_db.paging import Page, PositionDep, page_of
 from wod_api_db.pauses import repository, service
 from wod_api_db.pauses.models import Announcement, Pause
-from wod_api_db.pauses.schemas import AnnouncementView, PauseList, PauseView, Said, Scope
+from wod_api_db.pauses.schemas import ANNOUNCEMENT_EXAMPLE, AnnouncementView, PauseList, PauseView, Said, Scope
 from wod_common.problems import Forbidden, NotFound, Unauthorized, Unprocessable, responses
 
 router = APIRouter(prefix="/api/v1", tags=["pauses"])
@@ -48,7 +49,10 @@ async def announce(said: Said, session: SessionDep, admin: Admin) -> Announcemen
     return _announcement(row, await _names(session, [row]))
 
 
-@router.get("/announcements", responses=responses(Unauthorized, Forbidden, Unprocessable))
+@router.get(
+    "/announcements",
+    responses=page_example(ANNOUNCEMENT_EXAMPLE) | responses(Unauthorized, Forbidden, Unprocessable),
+)
 async def list_announcements(session: SessionDep, _: Moderator, position: PositionDep) -> Page[AnnouncementView]:
     """What was said, the latest first."""
     rows, following = await page_of(session, repository.announcements(), Announcement.id, position)

@@ -1,7 +1,7 @@
 """Pauses and announcements on the wire."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -18,6 +18,20 @@ PlainText = Annotated[
         examples=["We move to other machines until noon."],
     ),
 ]
+
+
+_PAUSE_EXAMPLE: dict[str, Any] = {
+    "location": 1,
+    "workshop": None,
+    "text": "We move to other machines until noon.",
+    "created_at": "2026-11-23T10:00:00Z",
+    "created_by": "grace",
+}
+ANNOUNCEMENT_EXAMPLE: dict[str, Any] = _PAUSE_EXAMPLE | {
+    "id": 5,
+    "text": "Lunch is served in the hall; your labs run on.",
+    "sessions": 37,
+}
 
 
 class Scope(BaseModel):
@@ -44,6 +58,8 @@ class Said(Scope):
 class PauseView(BaseModel):
     """Nobody is registered within its scope; ``text`` is shown to visitors."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [_PAUSE_EXAMPLE]})
+
     location: int | None
     workshop: str | None
     text: str
@@ -52,11 +68,17 @@ class PauseView(BaseModel):
 
 
 class PauseList(BaseModel):
+    """What hinders registration now."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_PAUSE_EXAMPLE]}]})
+
     items: list[PauseView]
 
 
 class AnnouncementView(BaseModel):
     """What was said to the sessions that ran at that moment."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [ANNOUNCEMENT_EXAMPLE]})
 
     id: int
     location: int | None

@@ -125,10 +125,12 @@ class AddressCorrection(BaseModel):
 class EventView(BaseModel):
     """One row of a registration's story, also the data of a server-sent event.
 
-    Types: ``registered``, ``command-sent``, ``accepted``, ``progress`` (``data``: step, percent, message, seconds),
-    ``running``, ``mail-sent``, ``mail-failed``, ``mail-bounced`` (``data``: template), ``clock-started``,
-    ``first-login``, ``reminded``, ``expiring``, ``extended``, ``announcement`` (``data``: text), ``corrected``,
-    ``deploying-again``, ``ended`` and ``cancelled`` (``data``: reason), ``failed``, ``seat-broken``, ``cleaned``.
+    Types, each with what ``data`` holds: ``registered`` (seat, location), ``command-sent`` and ``accepted`` (verb),
+    ``progress`` (verb, step, percent, message, seconds: those that are known), ``late-report`` (verb, report),
+    ``running``, ``mail-sent``, ``mail-failed`` and ``mail-bounced`` (template), ``clock-started``, ``first-login``,
+    ``reminded``, ``expiring``, ``extended`` (ends_at), ``announcement`` (text), ``corrected``, ``deploying-again``,
+    ``ended`` and ``cancelled`` (reason), ``failed``, ``seat-broken`` (verb), ``cleaned`` (completion),
+    ``legacy-unexpected`` (field).
     """
 
     id: int

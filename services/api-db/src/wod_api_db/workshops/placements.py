@@ -1,7 +1,7 @@
 """Placements over REST: where a workshop is given, with which seats, and how operators change that."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -24,6 +24,22 @@ Rank = Annotated[int, Field(ge=0, le=1000, description="0 is the first choice, h
 
 _READS = responses(Unauthorized, Forbidden, NotFound)
 _CHANGES = responses(Unauthorized, Forbidden, NotFound, Conflict, Unprocessable)
+
+
+_EXAMPLE: dict[str, Any] = {
+    "workshop": "WKSHP-API101",
+    "location": 1,
+    "location_name": "Grenoble",
+    "first": 1,
+    "last": 40,
+    "capacity": 30,
+    "rank": 0,
+    "room": 12,
+    "imported": True,
+    "closed_at": None,
+    "reset_range": False,
+    "range_reset": None,
+}
 
 
 class Move(BaseModel):
@@ -66,6 +82,8 @@ class PlacementChange(BaseModel):
 class PlacementView(BaseModel):
     """A workshop at a location."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
     workshop: str
     location: int
     location_name: str
@@ -81,6 +99,10 @@ class PlacementView(BaseModel):
 
 
 class PlacementList(BaseModel):
+    """Where a workshop is given."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_EXAMPLE]}]})
+
     items: list[PlacementView]
 
 

@@ -1,10 +1,23 @@
 """What a synchronisation did, or would do: the same for the terminal and on the wire."""
 
 from collections.abc import Iterator
+from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from wod_api_db.workshops.importing import Refusal
+
+_EXAMPLE: dict[str, Any] = {
+    "applied": True,
+    "created": ["WKSHP-Rust101"],
+    "changed": [{"workshop": "WKSHP-API101", "field": "duration", "old": "2:00:00", "new": "4:00:00"}],
+    "restored": [],
+    "retired": ["WKSHP-Gopher"],
+    "refused": [
+        {"file": "WKSHP-Git/wod.yml", "line": 9, "reason": "range: the first seat 60 is behind the last one 20"}
+    ],
+    "notes": [],
+}
 
 
 class Change(BaseModel):
@@ -34,6 +47,8 @@ class Remark(BaseModel):
 
 class SyncReport(BaseModel):
     """The difference between the content folders and what is stored."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     applied: bool = Field(description="False after a dry run, and where the whole synchronisation was refused")
     created: list[str] = Field(default_factory=list, description="Folders that became workshops")

@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
+from uuid import UUID
 
-from fastapi import APIRouter, FastAPI, Header, Request
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi import APIRouter, FastAPI, Header, Request, Response
+from fastapi.responses import JSONResponse, RedirectResponse, StreamingResponse
 
+from wod_api_db.badges.schemas import BadgeView
 from wod_api_db.registrations.schemas import (
     AddressCorrection,
     EventView,
@@ -21,6 +23,16 @@ from wod_common.problems import Conflict, Forbidden, NotFound, Unprocessable, ad
 TOKEN = "41-c2lnbmVkLWJ5LXRoZS1hcGk"
 OPTOUT = "41-dGhlLWxpbmstaW4tYS1tYWls"
 BROWSER_KEY = "k" * 32
+BADGE = BadgeView(
+    token=UUID("0b0c6d38-6a2c-4f5e-9b4e-0c4f4d7f0a11"),
+    workshop="WKSHP-API101",
+    special_badge=None,
+    name="API 101: speak REST fluently",
+    description="Call real services & read their answers.",
+    awarded_at=datetime(2026, 11, 23, 18, 30, tzinfo=UTC),
+    finished=4,
+    image="/api/v1/badges/0b0c6d38-6a2c-4f5e-9b4e-0c4f4d7f0a11/image.svg",
+)
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
 
@@ -100,6 +112,9 @@ class ApiDouble:
         self.away = False
         self.ended = 0
         self.unsubscribed: list[str] = []
+        self.badge = BADGE
+        #: the picture that the workshop brings
+        self.brought = ""
         #: Last-Event-ID of every event stream that was opened
         self.streams: list[int] = []
         self._open: set[object] = set()
@@ -180,6 +195,7 @@ def api_app(double: ApiDouble) -> FastAPI:
         double.unsubscribed.append(token)
         return {"unsubscribed": True}
 
+    app.include_router(_badges(double), prefix="/api/v1/badges")
     app.include_router(_changes(double), prefix="/api/v1/registrations")
     return app
 
@@ -197,6 +213,29 @@ def _workshops(double: ApiDouble) -> APIRouter:
             if row.notebook == notebook:
                 return row
         raise NotFound("no such workshop")
+
+    return router
+
+
+def _badges(double: ApiDouble) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/{token}")
+    async def show(token: UUID) -> BadgeView:
+        if token != BADGE.token:
+            raise NotFound("no such badge")
+        return double.badge
+
+    @router.get("/{token}/image.{kind}")
+    async def picture(token: UUID, kind: str, if_none_match: Annotated[str | None, Header()] = None) -> Response:
+        if token != BADGE.token:
+            raise NotFound("no such badge")
+        if double.brought:
+            return RedirectResponse(double.brought)
+        headers = {"ETag": f'"of-{kind}"', "Cache-Control": "public, max-age=3600"}
+        if if_none_match == headers["ETag"]:
+            return Response(status_code=304, headers=headers)
+        return Response(f"drawn as {kind}", media_type=f"image/{kind}", headers=headers)
 
     return router
 

@@ -1,13 +1,15 @@
 """The api-db over REST: the portal's only source."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from dataclasses import dataclass
 from typing import TypeVar
+from uuid import UUID
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
 from wod_common.problems import ProblemDetails
-from wod_frontend.wire import CorrectedRegistration, Event, NewRegistration, Registration, Workshop, WorkshopList
+from wod_frontend.wire import Badge, CorrectedRegistration, Event, NewRegistration, Registration, Workshop, WorkshopList
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -16,6 +18,9 @@ Model = TypeVar("Model", bound=BaseModel)
 TIMEOUT = httpx.Timeout(5.0, read=30.0)
 #: The api-db sends a comment every 15 s; three missed ones mean that the line is dead.
 STREAM_TIMEOUT = httpx.Timeout(5.0, read=45.0)
+
+
+_OF_A_PICTURE = frozenset({"content-type", "etag", "cache-control", "location"})
 
 
 class ApiAway(Exception):
@@ -29,6 +34,15 @@ class ApiRefused(Exception):
         super().__init__(f"{problem.status} {problem.type}")
         self.problem = problem
         self.headers = headers or {}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """200 with its bytes, 304 where the visitor's own is still good, or 307 with ``location``."""
+
+    status: int
+    content: bytes
+    headers: dict[str, str]
 
 
 def connect(base_url: str) -> httpx.AsyncClient:
@@ -66,6 +80,16 @@ class Api:
     async def unsubscribe(self, token: str) -> None:
         await self._call("POST", f"/api/v1/mails/unsubscribe/{token}")
 
+    async def badge(self, token: UUID) -> Badge:
+        return _read(Badge, await self._call("GET", f"/api/v1/badges/{token}"))
+
+    async def badge_picture(self, token: UUID, kind: str, if_none_match: str | None) -> Picture:
+        headers = {"If-None-Match": if_none_match} if if_none_match else {}
+        path = f"/api/v1/badges/{token}/image.{kind}"
+        answer = await self._call("GET", path, headers=headers, expected=frozenset({304, 307}))
+        kept = {name: value for name, value in answer.headers.items() if name in _OF_A_PICTURE}
+        return Picture(answer.status_code, answer.content, kept)
+
     async def extend(self, token: str) -> None:
         await self._call("POST", f"/api/v1/registrations/{token}/extend")
 
@@ -96,14 +120,19 @@ class Api:
         return "answers"
 
     async def _call(
-        self, method: str, path: str, json: dict[str, str] | None = None, headers: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        json: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
+        expected: frozenset[int] = frozenset(),
     ) -> httpx.Response:
         try:
             response = await self._client.request(method, path, json=json, headers=headers)
         except httpx.HTTPError as error:
             # without the path: it may hold a personal token, and this text is logged
             raise ApiAway(f"the api-db does not answer: {type(error).__name__}") from error
-        if not response.is_success:
+        if not response.is_success and response.status_code not in expected:
             raise _failure(response)
         return response
 

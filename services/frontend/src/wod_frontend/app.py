@@ -8,7 +8,7 @@ from starlette.staticfiles import StaticFiles
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from wod_common.health import health_router
-from wod_frontend import catalogue, registering, sessions, unsubscribing
+from wod_frontend import badges, catalogue, registering, sessions, unsubscribing
 from wod_frontend.api import Api, connect
 from wod_frontend.csrf import FormGuard
 from wod_frontend.failures import add_failure_pages
@@ -34,8 +34,8 @@ def create_app(settings: Settings) -> FastAPI:
         return await api.check()
 
     app = FastAPI(title="Portal", lifespan=lifespan, openapi_url=None)
-    app.state.pages = Pages(guard, settings.brand)
-    for router in (catalogue.router, registering.router, sessions.router, unsubscribing.router):
+    app.state.pages = Pages(guard, settings.brand, str(settings.public_url).rstrip("/"))
+    for router in (catalogue.router, registering.router, sessions.router, unsubscribing.router, badges.router):
         app.include_router(router)
     app.include_router(health_router({"api-db": api_answers}))
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

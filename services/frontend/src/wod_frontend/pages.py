@@ -26,7 +26,7 @@ def _static_addresses() -> dict[str, str]:
 class Pages:
     """The templates with their filters."""
 
-    def __init__(self, guard: FormGuard, brand: str) -> None:
+    def __init__(self, guard: FormGuard, brand: str, public_url: str) -> None:
         self.guard = guard
         self._jinja = Environment(
             loader=PackageLoader("wod_frontend"),
@@ -35,9 +35,15 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._jinja.globals.update(brand=brand, static=_static_addresses(), cover=cover, form_field=FIELD)
+        self._jinja.globals.update(
+            brand=brand, public_url=public_url, static=_static_addresses(), cover=cover, form_field=FIELD
+        )
         self._jinja.filters.update(
-            duration=words.duration, clock=words.clock, quoted=words.quoted, web_address=words.web_address
+            duration=words.duration,
+            clock=words.clock,
+            day=words.day,
+            quoted=words.quoted,
+            web_address=words.web_address,
         )
 
     def render(

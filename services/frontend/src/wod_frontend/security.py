@@ -37,7 +37,8 @@ class SecurityHeaders:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers.update(HEADERS)
+                for name, value in HEADERS.items():  # a page's own are more exact
+                    headers.setdefault(name, value)
                 headers.setdefault("Cache-Control", kept if message["status"] < 400 else "no-store")
             await send(message)
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 from pydantic import BaseModel
 
@@ -24,6 +25,17 @@ class Workshop(BaseModel):
 
 class WorkshopList(BaseModel):
     items: list[Workshop]
+
+
+class Badge(BaseModel):
+    """``workshop`` is None for a badge for several workshops."""
+
+    token: UUID
+    workshop: str | None
+    name: str
+    description: str
+    awarded_at: datetime
+    finished: int
 
 
 class State(StrEnum):

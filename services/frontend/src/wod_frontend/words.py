@@ -1,7 +1,7 @@
 """Figures in words, as the pages show them."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 
@@ -21,6 +21,11 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(max(0, int(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}"
+
+
+def day(moment: datetime) -> str:
+    """``23 November 2026``, in UTC."""
+    return f"{moment.astimezone(UTC):%-d %B %Y}"
 
 
 def took(span: timedelta) -> str:

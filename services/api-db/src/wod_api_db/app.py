@@ -91,6 +91,9 @@ def create_app(settings: Settings) -> FastAPI:
         description=DESCRIPTION,
         openapi_tags=TAGS,
         lifespan=lifespan,
+        # FastAPI's pages for people load their scripts from elsewhere; /openapi.json is for every tool
+        docs_url=None,
+        redoc_url=None,
         responses=responses(BadRequest, Unprocessable),
     )
     app.state.limits = RateLimits(settings)

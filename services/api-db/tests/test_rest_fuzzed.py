@@ -21,7 +21,7 @@ from api_support import settings_for
 from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from schemathesis import Case, GenerationMode
+from schemathesis import Case, GenerationMode, SerializationContext
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import (
@@ -58,9 +58,15 @@ WHO = {"admin": (1, "operator", Role.ADMIN, None), "agent": (2, "agent-1", Role.
 OWN_ACCOUNTS = {str(account[0]) for account in WHO.values()}
 
 
+@schemathesis.serializer("message/rfc822")
+def _as_it_is(_: SerializationContext, value: Any) -> Any:
+    """A mail server's report: any bytes."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "backslashreplace")
+
+
 def settings_with_all(url: str, key: Path) -> Settings:
     """Everything that can be switched on is."""
-    return settings_for(url, key, **({"legacy": True} if "legacy" in Settings.model_fields else {}))
+    return settings_for(url, key, legacy=True)
 
 
 SCHEMA = schemathesis.openapi.from_dict(
@@ -101,6 +107,9 @@ class Server:
             "command_id": command["id"],
             "student_id": command["student_id"],
             "account_id": account["id"],
+            "user_id": account["id"],
+            "customer_id": made["id"],
+            "workshop_id": 1,
             "location_id": 1,
             "notebook": "WKSHP-API101",
         }
@@ -144,7 +153,7 @@ def _calls(label: str) -> st.SearchStrategy[Case[Any]]:
 
 @pytest.mark.timeout(0 if EXAMPLES else 120)
 @pytest.mark.parametrize("label", OPERATIONS)
-@pytest.mark.parametrize(("who", "examples"), [("admin", 5), ("agent", 2), ("nobody", 1)])
+@pytest.mark.parametrize(("who", "examples"), [("admin", 3), ("agent", 1), ("nobody", 1)])
 def test_every_answer_is_a_documented_one(served: Server, label: str, who: str, examples: int) -> None:
     @hypothesis_settings(
         max_examples=EXAMPLES or examples,
@@ -157,7 +166,7 @@ def test_every_answer_is_a_documented_one(served: Server, label: str, who: str, 
     @given(case=_calls(label), known=st.booleans())
     def call(case: Case[Any], known: bool) -> None:
         path = case.path_parameters or {}
-        if known or str(path.get("account_id")) in OWN_ACCOUNTS:
+        if known or OWN_ACCOUNTS & {str(path.get(name)) for name in ("account_id", "user_id")}:
             case.path_parameters = {name: served.known.get(name, value) for name, value in path.items()}
         response = case.call(base_url=served.url, headers=served.authorization(who), timeout=60)
         case.validate_response(response, checks=CHECKS)

@@ -72,7 +72,10 @@ class _Missing(ChainableUndefined):
     found: ClassVar[list[tuple[int, str]]]
 
     def _note(self) -> None:
-        finding = (_template_line(), self._undefined_message)
+        # a key that a mapping lacks, such as one of hostvars, is named like a variable: its type says nothing to an author
+        lacks = isinstance(self._undefined_obj, Mapping)
+        message = f"{self._undefined_name!r} is undefined" if lacks else self._undefined_message
+        finding = (_template_line(), message)
         if finding not in self.found:
             self.found.append(finding)
 
@@ -190,7 +193,7 @@ def render(name: str, source: bytes, variables: Mapping[str, Any]) -> bytes:
     if not found and is_notebook(name) and (fault := notebook_fault(rendered)):
         raise CannotRender([f"{name}: {fault}"])
     if found:
-        raise CannotRender(f"{name}:{line}: {message}" for line, message in found)
+        raise CannotRender(f"{name}:{line}: {message}" for line, message in sorted(found))
     return rendered.encode("utf-8", "surrogateescape")
 
 
@@ -203,20 +206,21 @@ def _render_text(text: str, variables: Mapping[str, Any], *, notebook: bool, fou
     _provide_ansible_filters(environment, tree)
     if notebook:
         _escape_values(environment, tree)
-    result: Any = environment.from_string(tree).render(_needed(tree, variables, found))
+    result: Any = environment.from_string(tree).render(_needed(tree, variables, environment.undefined))
     if options:
         found[:] = [(line + 1, message) for line, message in found]
     return _with_final_newlines(result, text) if isinstance(result, str) else _text(result)
 
 
-def _needed(tree: nodes.Template, variables: Mapping[str, Any], found: list[tuple[int, str]]) -> dict[str, Any]:
+def _needed(tree: nodes.Template, variables: Mapping[str, Any], undefined: type[Undefined]) -> dict[str, Any]:
     """The variables that the template names, and copies of those it could change."""
     values: dict[str, Any] = {}
     for name in sorted(find_undeclared_variables(tree) & variables.keys()):
         try:
             value = variables[name]
         except UnresolvedVariable as error:
-            found.append((1, str(error)))
+            # noted where it is used, if it is
+            values[name] = undefined(hint=str(error), name=name)
             continue
         values[name] = copy.deepcopy(value) if type(value) in {dict, list} else value
     return values

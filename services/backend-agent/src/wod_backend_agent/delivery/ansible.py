@@ -2,51 +2,46 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from wod_backend_agent.content import find_workshop, is_notebook, mode, workshop_files, workshop_of
+from wod_backend_agent.content import is_notebook, mode, workshop_files
 from wod_backend_agent.delivery.base import DeliveryFailed, Deployment, Progress, Seat
 from wod_backend_agent.delivery.runs import PlaybookRun, Verbatim
-
-SKELETON = Path(__file__).parent.parent / "skeleton"
+from wod_backend_agent.trees import Trees
 
 
 class AnsibleDelivery:
     """``homes`` holds the seats' homes and nothing else is ever touched; ``runs`` and ``delivered`` are the agent's own,
-    mode 0700: the folders of runs, and for each seat which cells were delivered already run.
-
-    ``private`` is the confidential overlay: its ``notebooks/`` come after the public ones, its ``skeleton/`` and its
-    ``ansible/`` variables win over them.
+    mode 0700: the folders of runs, and for each seat which cells were delivered already run. ``variables`` are the
+    location's own; every file of the trees may say otherwise.
     """
 
     def __init__(
         self,
         *,
-        notebooks: Sequence[Path],
+        trees: Trees,
         homes: Path,
         runs: Path,
         delivered: Path,
         variables: Mapping[str, str],
-        private: Path | None,
     ) -> None:
-        self._public = [path.resolve() for path in notebooks]
-        self._private = private.resolve() if private else None
-        self._notebooks = [*self._public, *([self._private / "notebooks"] if self._private else [])]
+        self._trees = trees
         self._homes = homes.resolve()
         self._runs = runs.resolve()
         self._delivered = delivered.resolve()
         self._variables = dict(variables)
 
     def knows(self, workshop: str) -> bool:
-        return find_workshop(self._notebooks, workshop) is not None
+        return self._trees.workshop(workshop) is not None
 
     async def create(self, deployment: Deployment, progress: Callable[[Progress], None]) -> None:
-        content = find_workshop(self._notebooks, deployment.workshop)
+        content = self._trees.workshop(deployment.workshop)
         if content is None:
-            raise DeliveryFailed(f"there is no content for {deployment.workshop} in {self._named(self._notebooks)}")
+            folders = ", ".join(map(str, self._trees.notebooks))
+            raise DeliveryFailed(f"there is no content for {deployment.workshop} in {folders}")
         loop = asyncio.get_running_loop()
         notebooks = sum(is_notebook(name) for name, _ in workshop_files(content))
 
@@ -64,10 +59,10 @@ class AnsibleDelivery:
                 request={
                     "content": str(content),
                     "workshop": deployment.workshop,
-                    "skeletons": self._skeletons(),
+                    "skeletons": [str(folder) for folder in self._trees.skeletons],
                     "delivered": str(self._results(deployment.seat)),
                 },
-                files=list(self._variable_files(deployment.workshop)),
+                files=list(self._trees.variable_files(deployment.workshop, deployment.seat.number)),
                 on_event=report,
             )
         except DeliveryFailed as failed:
@@ -98,7 +93,9 @@ class AnsibleDelivery:
         asked = {**self._seat(run, seat), "archive": str(folder / "home.tar"), "report": str(folder / "report.json")}
         try:
             await asyncio.to_thread(playing.prepare)
-            return await playing.execute({**(variables or {}), "wod_seat": {**asked, **(request or {})}}, files)
+            everywhere = {name: Verbatim(value) for name, value in self._variables.items()}
+            own = {**(variables or {}), "wod_seat": {**asked, **(request or {})}}
+            return await playing.execute(own, files, defaults=everywhere)
         finally:
             await asyncio.to_thread(playing.remove)
 
@@ -114,30 +111,12 @@ class AnsibleDelivery:
 
     def _values(self, deployment: Deployment) -> dict[str, Any]:
         return {
-            **{name: Verbatim(value) for name, value in self._variables.items()},
             "STDID": deployment.seat.number,
             "MODEWS": mode(deployment.workshop),
         }
 
     def _results(self, seat: Seat) -> Path:
         return self._delivered / f"{seat.username}.json"
-
-    def _skeletons(self) -> list[str]:
-        private = [self._private / "skeleton"] if self._private else []
-        return [str(path) for path in (SKELETON, *private) if path.is_dir()]
-
-    def _variable_files(self, workshop: str) -> Iterator[Path]:
-        """Those that are there, a later one winning; the defaults in playbooks/group_vars Ansible reads itself."""
-        name = f"variables_{workshop_of(workshop)}.yml"
-        overlay = [self._private / "ansible"] if self._private else []
-        candidates = [folder / "group_vars" / "all.yml" for folder in overlay]
-        candidates += [folder / "ansible" / name for folder in self._public]
-        candidates += [folder / name for folder in overlay]
-        return (path for path in candidates if path.is_file())
-
-    @staticmethod
-    def _named(folders: Sequence[Path]) -> str:
-        return ", ".join(str(folder) for folder in folders)
 
 
 def _read_results(path: Path) -> list[str]:

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,6 +100,7 @@ class GatedDelivery:
 
     calls: list[tuple[str, int]] = field(default_factory=list)
     passwords: list[str] = field(default_factory=list)
+    tokens: list[Mapping[str, str]] = field(default_factory=list)
     held: set[int] = field(default_factory=set)
     cancelled: list[int] = field(default_factory=list)
     fails: bool = False
@@ -113,6 +114,7 @@ class GatedDelivery:
     async def create(self, deployment: Deployment, progress: Callable[[Progress], None]) -> None:
         self.calls.append(("create", deployment.seat.number))
         self.passwords.append(deployment.password.get_secret_value())
+        self.tokens.append(deployment.tokens)
         progress(Progress("account", 10, "Your account is made"))
         await self._wait(deployment.seat.number)
         progress(Progress("deliver", 40, "Your notebooks are laid out"))
@@ -311,15 +313,15 @@ class Agent:
 
 
 @asynccontextmanager
-async def running_agent(folder: Path, heartbeat_seconds: float = 3600.0) -> AsyncIterator[Agent]:
-    """On the state that an earlier one has left in the folder; its first heartbeat has been sent."""
+async def running_agent(folder: Path, heartbeat_seconds: float = 3600.0, **changes: object) -> AsyncIterator[Agent]:
+    """On the state that an earlier one has left in the folder; its first heartbeat has been sent. ``changes`` are to its settings."""
     delivery, hub, reporter, seat_book = GatedDelivery(), ObedientHub(), CollectingReporter(), SeatBook()
 
     @asynccontextmanager
     async def parts(_: Settings) -> AsyncIterator[Outside]:
         yield Outside(delivery, hub, reporter, seat_book)
 
-    app = create_app(settings_for(folder), parts, heartbeat_seconds)
+    app = create_app(settings_for(folder, **changes), parts, heartbeat_seconds)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(

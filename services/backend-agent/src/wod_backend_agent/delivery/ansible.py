@@ -10,6 +10,7 @@ from uuid import UUID
 from wod_backend_agent.content import is_notebook, mode, workshop_files
 from wod_backend_agent.delivery.base import DeliveryFailed, Deployment, Progress, Seat
 from wod_backend_agent.delivery.runs import PlaybookRun, Verbatim
+from wod_backend_agent.masking import masked
 from wod_backend_agent.trees import Trees
 
 
@@ -49,13 +50,12 @@ class AnsibleDelivery:
             if step := _step(event, notebooks):
                 loop.call_soon_threadsafe(progress, step)
 
-        password = deployment.password.get_secret_value()
         try:
             await self._execute(
                 deployment.run,
                 deployment.seat,
                 "create.yml",
-                variables=self._values(deployment) | {"PASSSTU": Verbatim(password)},
+                variables=self._values(deployment),
                 request={
                     "content": str(content),
                     "workshop": deployment.workshop,
@@ -66,7 +66,8 @@ class AnsibleDelivery:
                 on_event=report,
             )
         except DeliveryFailed as failed:
-            raise DeliveryFailed(str(failed).replace(password, "(password)") if password else str(failed)) from None
+            secrets = [deployment.password.get_secret_value(), *deployment.tokens.values()]
+            raise DeliveryFailed(masked(str(failed), secrets)) from None
 
     async def measure(self, run: UUID, seat: Seat, workshop: str) -> int | None:
         request = {"workshop": workshop, "delivered": _read_results(self._results(seat))}
@@ -109,10 +110,13 @@ class AnsibleDelivery:
             "uid": seat.uid,
         }
 
-    def _values(self, deployment: Deployment) -> dict[str, Any]:
+    @staticmethod
+    def _values(deployment: Deployment) -> dict[str, Any]:
         return {
+            **{name: Verbatim(value) for name, value in deployment.tokens.items()},
             "STDID": deployment.seat.number,
             "MODEWS": mode(deployment.workshop),
+            "PASSSTU": Verbatim(deployment.password.get_secret_value()),
         }
 
     def _results(self, seat: Seat) -> Path:

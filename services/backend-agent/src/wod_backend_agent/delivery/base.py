@@ -1,7 +1,7 @@
 """What the agent asks of a way to deliver: a seat made, measured and emptied."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 from uuid import UUID
@@ -34,6 +34,8 @@ class Deployment:
     workshop: str
     registration: int
     password: SecretStr
+    #: more variables for the templates, as secret as the password
+    tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)

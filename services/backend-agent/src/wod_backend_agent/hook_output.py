@@ -1,0 +1,51 @@
+"""What a hook prints: its end is kept, however much there is."""
+
+import asyncio
+from collections.abc import Collection
+
+from wod_backend_agent.masking import masked
+
+KEPT_BYTES = 64 * 1024
+#: Kept beside those, so that a secret that the beginning cuts in two does not show by its second half.
+MARGIN_BYTES = 8 * 1024
+SHOWN_LINES = 20
+SHOWN_CHARACTERS = 4_000
+#: For the end of the output after all of the hook's processes have been ended.
+DRAIN_SECONDS = 2.0
+
+
+class OutputTail(asyncio.Protocol):
+    """Takes the output as it comes, so that a hook never waits for its reader."""
+
+    def __init__(self) -> None:
+        self._kept = bytearray()
+        self._is_cut = False
+        self._closed = asyncio.Event()
+
+    def data_received(self, data: bytes) -> None:
+        self._kept += data
+        if (surplus := len(self._kept) - KEPT_BYTES - MARGIN_BYTES) > 0:
+            del self._kept[:surplus]
+            self._is_cut = True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._closed.set()
+
+    async def drained(self) -> None:
+        """Gives up on a process that holds the pipe and could not be ended."""
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await self._closed.wait()
+        except TimeoutError:
+            return
+
+    def text(self, secrets: Collection[str]) -> str:
+        text = masked(self._kept.decode("utf-8", "replace").replace("\0", "\ufffd"), secrets)
+        return f"(the beginning is left out)\n{text[MARGIN_BYTES:]}" if self._is_cut else text
+
+
+def last_lines(output: str) -> str:
+    """For the end of an error's sentence."""
+    lines = output.rstrip().splitlines()[-SHOWN_LINES:]
+    shown = "\n".join(lines)[-SHOWN_CHARACTERS:]
+    return f"; the last it printed:\n{shown}" if shown else "; it printed nothing"

@@ -112,6 +112,7 @@ def tree(top: Path) -> dict[str, str]:
 
 async def test_create_makes_a_whole_home_that_jupyterlab_opens_at_the_first_notebook(place: Place) -> None:
     place.workshop({"0-ReadMeFirst.ipynb": notebook("{{ PASSSTU }} {{ STDID }}"), "Pictures/a.png": "{{ kept }}"})
+    place.workshop({"wod.yml": "varpass: true\n"})
     Place.write(place.private / "skeleton" / ".inputrc", "set bell-style none\n")
     steps = await place.create()
     delivered = json.loads(place.delivered("WKSHP-Small/0-ReadMeFirst.ipynb"))

@@ -17,7 +17,7 @@ from pydantic import HttpUrl, SecretStr
 
 from wod_backend_agent.api_client import NotTaken
 from wod_backend_agent.app import Outside, create_app
-from wod_backend_agent.delivery.base import DeliveryFailed, Deployment, Progress, Seat
+from wod_backend_agent.delivery.base import Delivery, DeliveryFailed, Deployment, Progress, Seat
 from wod_backend_agent.hub import HubUnavailable
 from wod_backend_agent.settings import Settings
 from wod_common.commands import Command, Verb
@@ -313,13 +313,18 @@ class Agent:
 
 
 @asynccontextmanager
-async def running_agent(folder: Path, heartbeat_seconds: float = 3600.0, **changes: object) -> AsyncIterator[Agent]:
-    """On the state that an earlier one has left in the folder; its first heartbeat has been sent. ``changes`` are to its settings."""
+async def running_agent(
+    folder: Path, heartbeat_seconds: float = 3600.0, *, real: Delivery | None = None, **changes: object
+) -> AsyncIterator[Agent]:
+    """On the state that an earlier one has left in the folder; its first heartbeat has been sent.
+
+    ``real`` delivers in the double's place; ``changes`` are to the settings.
+    """
     delivery, hub, reporter, seat_book = GatedDelivery(), ObedientHub(), CollectingReporter(), SeatBook()
 
     @asynccontextmanager
     async def parts(_: Settings) -> AsyncIterator[Outside]:
-        yield Outside(delivery, hub, reporter, seat_book)
+        yield Outside(real or delivery, hub, reporter, seat_book)
 
     app = create_app(settings_for(folder, **changes), parts, heartbeat_seconds)
     async with (

@@ -10,6 +10,8 @@ from uuid import UUID
 from wod_backend_agent.content import is_notebook, mode, workshop_files
 from wod_backend_agent.delivery.base import DeliveryFailed, Deployment, Progress, Seat
 from wod_backend_agent.delivery.runs import PlaybookRun, Verbatim
+from wod_backend_agent.manifest import FILE as MANIFEST
+from wod_backend_agent.manifest import MalformedManifest, Manifest, read_manifest
 from wod_backend_agent.masking import masked
 from wod_backend_agent.trees import Trees
 
@@ -43,6 +45,7 @@ class AnsibleDelivery:
         if content is None:
             folders = ", ".join(map(str, self._trees.notebooks))
             raise DeliveryFailed(f"there is no content for {deployment.workshop} in {folders}")
+        manifest = _manifest(content)
         loop = asyncio.get_running_loop()
         notebooks = sum(is_notebook(name) for name, _ in workshop_files(content))
 
@@ -55,7 +58,7 @@ class AnsibleDelivery:
                 deployment.run,
                 deployment.seat,
                 "create.yml",
-                variables=self._values(deployment),
+                variables=_seat_variables(deployment, manifest),
                 request={
                     "content": str(content),
                     "workshop": deployment.workshop,
@@ -67,7 +70,7 @@ class AnsibleDelivery:
             )
         except DeliveryFailed as failed:
             secrets = [deployment.password.get_secret_value(), *deployment.tokens.values()]
-            raise DeliveryFailed(masked(str(failed), secrets)) from None
+            raise DeliveryFailed(masked(f"{failed}{_way_out(str(failed), manifest)}", secrets)) from None
 
     async def measure(self, run: UUID, seat: Seat, workshop: str) -> int | None:
         request = {"workshop": workshop, "delivered": _read_results(self._results(seat))}
@@ -110,17 +113,30 @@ class AnsibleDelivery:
             "uid": seat.uid,
         }
 
-    @staticmethod
-    def _values(deployment: Deployment) -> dict[str, Any]:
-        return {
-            **{name: Verbatim(value) for name, value in deployment.tokens.items()},
-            "STDID": deployment.seat.number,
-            "MODEWS": mode(deployment.workshop),
-            "PASSSTU": Verbatim(deployment.password.get_secret_value()),
-        }
-
     def _results(self, seat: Seat) -> Path:
         return self._delivered / f"{seat.username}.json"
+
+
+def _manifest(content: Path) -> Manifest:
+    try:
+        return read_manifest(content)
+    except (MalformedManifest, OSError) as error:
+        raise DeliveryFailed(f"{content.name}: {error}") from None
+
+
+def _seat_variables(deployment: Deployment, manifest: Manifest) -> dict[str, Any]:
+    shown = {"PASSSTU": Verbatim(deployment.password.get_secret_value())} if manifest.shows_password else {}
+    return {
+        **{name: Verbatim(value) for name, value in deployment.tokens.items()},
+        **shown,
+        "STDID": deployment.seat.number,
+        "MODEWS": mode(deployment.workshop),
+    }
+
+
+def _way_out(fault: str, manifest: Manifest) -> str:
+    missing = "'PASSSTU' is undefined" in fault and not manifest.shows_password
+    return f"\nPASSSTU needs varpass: true in {MANIFEST}" if missing else ""
 
 
 def _read_results(path: Path) -> list[str]:

@@ -11,8 +11,8 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import wraps
-from pathlib import Path
-from types import GeneratorType
+from pathlib import Path, PurePosixPath
+from types import GeneratorType, MappingProxyType
 from typing import Any, ClassVar
 
 from jinja2 import ChainableUndefined, TemplateSyntaxError, Undefined, nodes, pass_context
@@ -62,7 +62,7 @@ class UnresolvedVariable(Exception):
 class RenderedFile:
     path: str
     content: bytes
-    executable: bool
+    mode: int = 0o644
 
 
 class _Missing(ChainableUndefined):
@@ -162,18 +162,24 @@ class _NotebookEnvironment(_Environment):
     concat = staticmethod(lambda parts: _as_notebook_text(_joined(parts)))
 
 
-def render_workshop(folder: Path, variables: Mapping[str, Any]) -> list[RenderedFile]:
-    """Every file of the workshop, or CannotRender with the errors of all files."""
+def render_workshop(
+    folder: Path, variables: Mapping[str, Any], scripts: Mapping[str, Path | None] = MappingProxyType({})
+) -> list[RenderedFile]:
+    """Every file of the workshop, or CannotRender with the errors of all files.
+
+    ``scripts`` are templates whatever their names; one that is not in the workshop comes from its path.
+    """
     files: list[RenderedFile] = []
     errors: list[str] = []
-    for name, path in workshop_files(folder):
+    others = [(name, path) for name, path in scripts.items() if path]
+    for name, path in [*workshop_files(folder), *others]:
         content = path.read_bytes()
-        if is_template(name):
+        if is_template(name) or PurePosixPath(name).name in scripts:
             try:
                 content = render(name, content, variables)
             except CannotRender as refused:
                 errors += refused.errors
-        files.append(RenderedFile(name, content, bool(path.stat().st_mode & 0o100)))
+        files.append(RenderedFile(name, content, 0o755 if path.stat().st_mode & 0o100 else 0o644))
     if errors:
         raise CannotRender(errors)
     return files

@@ -63,6 +63,10 @@ class Trees:
         private = [Hook(path, is_private=True) for path in self._scripts(self._overlay, name) if path.is_file()]
         return [*([Hook(public, is_private=False)] if public else []), *private]
 
+    def script(self, name: str) -> Path | None:
+        """The public one where there is one, as with workshops."""
+        return next((path for path in self._scripts([*self.public, *self._overlay], name) if path.is_file()), None)
+
     @staticmethod
     def _scripts(trees: Sequence[Path], name: str) -> Iterator[Path]:
         return (tree / "scripts" / name for tree in trees)

@@ -3,11 +3,11 @@
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import UUID
 
-from wod_backend_agent.content import is_notebook, mode, workshop_files
+from wod_backend_agent.content import UnsafeContent, is_notebook, mode, workshop_files
 from wod_backend_agent.delivery.base import DeliveryFailed, Deployment, Progress, Seat
 from wod_backend_agent.delivery.runs import PlaybookRun, Verbatim
 from wod_backend_agent.manifest import FILE as MANIFEST
@@ -46,8 +46,9 @@ class AnsibleDelivery:
             folders = ", ".join(map(str, self._trees.notebooks))
             raise DeliveryFailed(f"there is no content for {deployment.workshop} in {folders}")
         manifest = _manifest(content)
+        names = _file_names(content)
         loop = asyncio.get_running_loop()
-        notebooks = sum(is_notebook(name) for name, _ in workshop_files(content))
+        notebooks = sum(map(is_notebook, names))
 
         def report(event: str) -> None:
             if step := _step(event, notebooks):
@@ -62,6 +63,7 @@ class AnsibleDelivery:
                 request={
                     "content": str(content),
                     "workshop": deployment.workshop,
+                    "compile": self._scripts(names, manifest),
                     "skeletons": [str(folder) for folder in self._trees.skeletons],
                     "delivered": str(self._results(deployment.seat)),
                 },
@@ -103,6 +105,17 @@ class AnsibleDelivery:
         finally:
             await asyncio.to_thread(playing.remove)
 
+    def _scripts(self, names: Sequence[str], manifest: Manifest) -> dict[str, str | None]:
+        """Each script to be compiled, with its path where it is not in the workshop. Raises DeliveryFailed."""
+        inside = {PurePosixPath(name).name for name in names}
+        found = {name: None if name in inside else self._trees.script(name) for name in manifest.compile}
+        missing = [name for name, path in found.items() if name not in inside and path is None]
+        if missing:
+            raise DeliveryFailed(
+                f"compile in {MANIFEST} names {', '.join(missing)}: not in the workshop, nor in scripts/"
+            )
+        return {name: str(path) if path else None for name, path in found.items()}
+
     def _seat(self, run: UUID, seat: Seat) -> dict[str, Any]:
         home = seat.home.parent.resolve() / seat.home.name
         return {
@@ -121,6 +134,13 @@ def _manifest(content: Path) -> Manifest:
     try:
         return read_manifest(content)
     except (MalformedManifest, OSError) as error:
+        raise DeliveryFailed(f"{content.name}: {error}") from None
+
+
+def _file_names(content: Path) -> list[str]:
+    try:
+        return [name for name, _ in workshop_files(content)]
+    except UnsafeContent as error:
         raise DeliveryFailed(f"{content.name}: {error}") from None
 
 

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
+from wod_backend_agent.compiling import CannotCompile, compiled
 from wod_backend_agent.content import UnsafeContent, is_notebook
 from wod_backend_agent.playbooks.library.wod_completion import results
 from wod_backend_agent.rendering import CannotRender, RenderedFile, UnresolvedVariable, render_workshop
@@ -27,10 +28,10 @@ class ActionModule(ActionBase):
         request = variables["wod_seat"]
         archive = Path(request["archive"])
         try:
-            files = render_workshop(Path(request["content"]), variables)
+            files = _files(request, variables)
             pack(archive, request["workshop"], files, [Path(path) for path in request["skeletons"]])
             _note_results(Path(request["delivered"]), files)
-        except (CannotRender, UnsafeContent, OSError) as error:
+        except (CannotCompile, CannotRender, UnsafeContent, OSError) as error:
             return result | self._failed(request, str(error))
         arguments = {name: request[name] for name in ("homes", "home", "uid", "run")}
         made: dict[str, Any] = self._execute_module(
@@ -55,6 +56,18 @@ class ActionModule(ActionBase):
         report.touch(0o600)
         report.write_text(json.dumps({"msg": message}), encoding="utf-8")
         return {"failed": True, "msg": "see the run's report"}
+
+
+def _files(request: Mapping[str, Any], variables: Mapping[str, Any]) -> list[RenderedFile]:
+    """The workshop's, with programs in the place of the scripts that are to be compiled."""
+    scripts = {name: Path(path) if path else None for name, path in request["compile"].items()}
+    rendered = render_workshop(Path(request["content"]), variables, scripts)
+    folder = Path(request["archive"]).parent
+    return [_compiled(file, folder) if PurePosixPath(file.path).name in scripts else file for file in rendered]
+
+
+def _compiled(file: RenderedFile, folder: Path) -> RenderedFile:
+    return RenderedFile(file.path, compiled(file.path, file.content, folder), mode=0o700)
 
 
 def _note_results(path: Path, files: Iterable[RenderedFile]) -> None:

@@ -110,7 +110,8 @@ class Execution:
         if not self._hooks.found(kind, command.workshop):
             return {}
         seat = self._seat(command.student)
-        call = HookCall(kind, command.id, seat, command.workshop, password, last=command.last, secrets=secrets)
+        target = await self._delivery.target(command.id, seat, command.workshop)
+        call = HookCall(kind, command.id, seat, command.workshop, password, target, command.last, secrets)
         return await self._hooks.run(call)
 
     async def _lock_and_hook(self, kind: str, command: Command) -> None:

@@ -121,6 +121,9 @@ class GatedDelivery:
         if self.fails:
             raise DeliveryFailed("line 3 of 1-Lab.ipynb: IPADRESS is not defined")
 
+    async def target(self, run: UUID, seat: Seat, workshop: str) -> str | None:
+        return None
+
     async def measure(self, run: UUID, seat: Seat, workshop: str) -> int | None:
         self.calls.append(("measure", seat.number))
         return self.completion

@@ -117,3 +117,63 @@ async def test_a_wod_yml_that_cannot_be_read_is_named_with_its_line(installation
     installation.write("notebooks/WKSHP-Small/wod.yml", "%YAML 1.1\n---\nname: a\nrange: [1\nb: c\n")
     error = (await installation.create()).error
     assert str(error).startswith("WKSHP-Small: wod.yml:5: not valid YAML")
+
+
+NAMES = "{{ WODRTARGET }} {{ HTTPPORT }} {{ SSHPORT }}\n"
+BASES = "IP-WKSHP-Small: 10.0.0.254\nHTTPPORT-WKSHP-Small: '{{ 8000 }}'\nSSHPORT-WKSHP-Small: '2200'\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "target"), [("monoappliance: true", "10.0.0.254"), ("multiappliance: true", "10.0.1.1")]
+)
+async def test_a_seat_has_its_own_ports_and_the_address_of_its_appliance(
+    installation: Installation, said: str, target: str
+) -> None:
+    installation.write("notebooks/WKSHP-Small/wod.yml", f"%YAML 1.1\n---\nrange: [4, 9]\n{said}\n")
+    installation.write("notebooks/WKSHP-Small/a.sh", NAMES)
+    installation.write("private/ansible/variables_WKSHP-Small.yml", BASES)
+    for kind in ("create", "cleanup", "reset"):
+        installation.hook(f"{kind}-WKSHP-Small.sh", f'echo "{kind} $WODRTARGET" >> {installation.folder}/said')
+    assert (await installation.create("CHLG-Small")).type is EventType.DONE
+    assert installation.delivered("CHLG-Small/a.sh") == f"{target} 8003 2203\n"
+    for sequence, verb in ((2, Verb.CLEANUP), (3, Verb.RESET)):
+        assert (await installation.do("CHLG-Small", verb, sequence))[-1].type is EventType.DONE
+    said_by_hooks = (installation.folder / "said").read_text().splitlines()
+    assert said_by_hooks == [f"create {target}", f"cleanup {target}", f"reset {target}"]
+
+
+async def test_without_an_appliance_the_target_is_unset(installation: Installation) -> None:
+    installation.write("notebooks/WKSHP-Small/wod.yml", "%YAML 1.1\n---\nrange: ['4-9']\nmonoappliance: false\n")
+    installation.write("notebooks/WKSHP-Small/a.sh", "port {{ HTTPPORT }}\n")
+    installation.write("private/ansible/variables_WKSHP-Small.yml", BASES)
+    installation.hook("create-WKSHP-Small.sh", f'echo "${{WODRTARGET-unset}}" > {installation.folder}/said')
+    assert (await installation.create()).type is EventType.DONE
+    assert installation.delivered("WKSHP-Small/a.sh") == "port 8003\n"
+    assert (installation.folder / "said").read_text() == "unset\n"
+
+
+@pytest.mark.parametrize(
+    ("manifest", "variables", "reason"),
+    [
+        ("range: [4, 9]\nmonoappliance: true", "A: a", "IP-WKSHP-Small is not set: it is the address of the appliance"),
+        ("multiappliance: true", BASES, "wod.yml has no range"),
+        ("range: [8, 9]\nmultiappliance: true", BASES, "student 7 is below the range in wod.yml, which begins with 8"),
+        ("range: [4, 9]\nmultiappliance: true", "IP-WKSHP-Small: lab.example.org", "no address can be counted"),
+        ("range: [4, 9]", "SSHPORT-WKSHP-Small: 65534", "student 7 gets no port"),
+        ("range: [4, 9]", "SSHPORT-WKSHP-Small: '{{ NO_SUCH }}'", "'NO_SUCH' is undefined"),
+    ],
+)
+async def test_what_a_seat_s_place_lacks_is_named(
+    installation: Installation, manifest: str, variables: str, reason: str
+) -> None:
+    installation.write("notebooks/WKSHP-Small/wod.yml", f"%YAML 1.1\n---\n{manifest}\n")
+    installation.write("private/ansible/variables_WKSHP-Small.yml", variables)
+    assert reason in str((await installation.create()).error)
+    assert not installation.home.exists()
+
+
+async def test_a_hook_is_not_run_with_an_appliance_that_nobody_has_named(installation: Installation) -> None:
+    installation.write("notebooks/WKSHP-Small/wod.yml", "%YAML 1.1\n---\nrange: [4, 9]\nmonoappliance: true\n")
+    installation.hook("create-WKSHP-Small.sh", f"touch {installation.folder}/ran")
+    assert "IP-WKSHP-Small is not set" in str((await installation.create()).error)
+    assert not (installation.folder / "ran").exists()

@@ -3,11 +3,13 @@
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import UUID
 
-from wod_backend_agent.content import UnsafeContent, is_notebook, mode, workshop_files
+from wod_backend_agent.appliance import SeatPlace
+from wod_backend_agent.content import UnsafeContent, is_notebook, mode, workshop_files, workshop_of
 from wod_backend_agent.delivery.base import DeliveryFailed, Deployment, Progress, Seat
 from wod_backend_agent.delivery.runs import PlaybookRun, Verbatim
 from wod_backend_agent.manifest import FILE as MANIFEST
@@ -63,6 +65,7 @@ class AnsibleDelivery:
                 request={
                     "content": str(content),
                     "workshop": deployment.workshop,
+                    "place": _place(deployment.seat, deployment.workshop, manifest),
                     "compile": self._scripts(names, manifest),
                     "skeletons": [str(folder) for folder in self._trees.skeletons],
                     "delivered": str(self._results(deployment.seat)),
@@ -73,6 +76,15 @@ class AnsibleDelivery:
         except DeliveryFailed as failed:
             secrets = [deployment.password.get_secret_value(), *deployment.tokens.values()]
             raise DeliveryFailed(masked(f"{failed}{_way_out(str(failed), manifest)}", secrets)) from None
+
+    async def target(self, run: UUID, seat: Seat, workshop: str) -> str | None:
+        content = self._trees.workshop(workshop)
+        if content is None or not (manifest := _manifest(content)).has_appliance:
+            return None
+        files = list(self._trees.variable_files(workshop, seat.number))
+        request = {"place": _place(seat, workshop, manifest)}
+        result = await self._execute(run, seat, "target.yml", request=request, files=files)
+        return str(result["target"])
 
     async def measure(self, run: UUID, seat: Seat, workshop: str) -> int | None:
         request = {"workshop": workshop, "delivered": _read_results(self._results(seat))}
@@ -135,6 +147,17 @@ def _manifest(content: Path) -> Manifest:
         return read_manifest(content)
     except (MalformedManifest, OSError) as error:
         raise DeliveryFailed(f"{content.name}: {error}") from None
+
+
+def _place(seat: Seat, workshop: str, manifest: Manifest) -> dict[str, Any]:
+    place = SeatPlace(
+        str(workshop_of(workshop)),
+        seat.number,
+        manifest.first,
+        manifest.has_appliance,
+        manifest.has_appliance_per_seat,
+    )
+    return asdict(place)
 
 
 def _file_names(content: Path) -> list[str]:

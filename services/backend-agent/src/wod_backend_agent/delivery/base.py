@@ -57,6 +57,9 @@ class Delivery(Protocol):
     async def create(self, deployment: Deployment, progress: Callable[[Progress], None]) -> None:
         """A fresh home with the rendered workshop; nothing of it where the workshop does not render."""
 
+    async def target(self, run: UUID, seat: Seat, workshop: str) -> str | None:
+        """The address of the machine that the seat works with; None where the workshop needs none."""
+
     async def measure(self, run: UUID, seat: Seat, workshop: str) -> int | None:
         """Per cent of the workshop's code cells that the student has run; None where there are none."""
 

@@ -129,22 +129,19 @@ class Hooks:
 async def _end_of(program: Path, environment: Mapping[str, str], tail: OutputTail, limit: float) -> str:
     """How it ended. A pipe of our own: what a child in the background keeps open must not be waited for."""
     reading, writing = os.pipe()
-    try:
-        process = await asyncio.create_subprocess_exec(
-            str(program),
-            cwd=program.parent,
-            env=dict(environment),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=writing,
-            stderr=writing,
-            start_new_session=True,
-        )
-    except BaseException:
-        os.close(reading)
-        raise
-    finally:
-        os.close(writing)
     with os.fdopen(reading, "rb", buffering=0) as pipe:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                str(program),
+                cwd=program.parent,
+                env=dict(environment),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=writing,
+                stderr=writing,
+                start_new_session=True,
+            )
+        finally:
+            os.close(writing)
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: tail, pipe)
         try:
             return await _waited_for(process, limit)

@@ -20,7 +20,7 @@ help:
 	@echo 'make demo-clean  forget what the demo keeps (in WOD_DEMO_DIR, default var/demo)'
 	@echo 'make test        everything that proves it works: lint, types, tests'
 	@echo 'make lint        format, lint and types only'
-	@echo 'make bench       measure the whole road on the real stack, some three minutes; into var/bench'
+	@echo 'make bench       measure the whole road on the real stack, and what the past costs; some seven minutes; into var/bench'
 	@echo 'make fuzz        call the APIs with thousands of inputs of all kinds; WOD_FUZZ_EXAMPLES for each way of a route'
 	@echo 'make lock        choose the newest dependencies, write requirements.lock'
 	@echo 'make clean       remove the virtual environment and caches'
@@ -57,7 +57,8 @@ test: $(STAMP)
 	echo "make test: $$((SECONDS - began)) s, $$([ $$result = 0 ] && echo passed || echo FAILED)"; exit $$result
 
 bench: $(STAMP)
-	@exec $(BIN)/python tests/load/bench_road.py
+	@$(BIN)/python tests/load/bench_road.py
+	@exec $(BIN)/python tests/load/bench_scale.py
 
 fuzz: $(STAMP)
 	@WOD_FUZZ_EXAMPLES=$${WOD_FUZZ_EXAMPLES:-100} $(BIN)/python -m pytest -q services/api-db/tests/test_rest_fuzzed.py

@@ -40,7 +40,7 @@ async def judge(chaos: Chaos, guest: Guest, what: str, undisturbed: Tree) -> Non
     command = await chaos.create_of(guest)
     assert marked(command) == []
     assert list((chaos.stack.state.root / "agent" / "runs").iterdir()) == []
-    rows = await chaos.platform.operator(f"commands?registration={guest.registration}")
+    rows = await chaos.platform.operator("commands", registration=guest.registration)
     assert [(row["verb"], row["state"]) for row in rows] == [("CREATE", "done")]
 
 

@@ -115,6 +115,6 @@ async def picture(chaos: Chaos, guest: Guest, old: Guest, password: str) -> dict
         "home": chaos.tree(USERNAME, password),
         "guest": await chaos.platform.registration(guest.token),
         "old": await chaos.platform.registration(old.token),
-        "commands": await chaos.platform.operator(f"commands?registration={guest.registration}"),
+        "commands": await chaos.platform.operator("commands", registration=guest.registration),
         "seat": await chaos.platform.seat_state(USERNAME),
     }

@@ -30,6 +30,10 @@ def _workshop(notebook: str, category: list[str], hours: int) -> WorkshopView:
         active=True,
         room=3,
         seats=6,
+        pre_requisite="",
+        paused=None,
+        extensions=1,
+        extension_seconds=hours * 1800,
     )
 
 

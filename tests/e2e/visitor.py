@@ -77,13 +77,19 @@ class Platform:
 
         return await until(look, "the clean seat")
 
-    async def operator(self, path: str) -> list[dict[str, Any]]:
+    async def operator(self, path: str, **filters: Any) -> list[dict[str, Any]]:
+        """Every page of a list."""
         account = {"username": "admin", "password": self.stack.state.secrets().admin_password}
         login = await self.http.post(f"{self.urls['api']}/api/v1/login", json=account)
         headers = {"Authorization": f"Bearer {login.json()['access_token']}"}
-        answer = await self.http.get(f"{self.urls['api']}/api/v1/{path}", headers=headers)
-        items: list[dict[str, Any]] = answer.json()["items"]
-        return items
+        items: list[dict[str, Any]] = []
+        while True:
+            answer = await self.http.get(f"{self.urls['api']}/api/v1/{path}", params=filters, headers=headers)
+            page = answer.json()
+            items += page["items"]
+            if page["next"] is None:
+                return items
+            filters["cursor"] = page["next"]
 
     async def seat_state(self, username: str) -> str:
         return next(str(row["state"]) for row in await self.operator("students") if row["username"] == username)

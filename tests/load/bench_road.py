@@ -5,7 +5,6 @@ Nothing here fails for being slow: a target that was missed is printed as missed
 
 import asyncio
 import os
-import platform
 import re
 import shutil
 import sys
@@ -17,8 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import jinja2
-import psutil
-from figures import Figure, show, write
+from figures import Figure, machine, show, write
 from idle import idle
 from rich.console import Console
 from road import Registered, Visitors, moment
@@ -157,13 +155,6 @@ async def _follow(visitors: Visitors, one: Registered, began: float) -> tuple[fl
         elif event["data"].get("step") == "server" and event["data"]["percent"] == 100:
             return made, moment(event) - began
     raise RuntimeError("the story ended before the server was ready")
-
-
-def machine() -> str:
-    memory = psutil.virtual_memory().total / 2**30
-    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
-    python = f"Python {platform.python_version()}"
-    return f"{os.cpu_count()} cores, {memory:.0f} GB, {python}, load {load} (1, 5, 15 min)"
 
 
 async def measure(console: Console, folder: Path) -> dict[str, list[Figure]]:

@@ -1,11 +1,14 @@
 """What was measured: samples under a name, as a table and as a file."""
 
 import json
+import os
+import platform
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 
+import psutil
 from rich.console import Console
 from rich.table import Table
 
@@ -48,3 +51,10 @@ def write(path: Path, machine: str, sections: dict[str, list[Figure]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {title: [figure.document() for figure in figures] for title, figures in sections.items()}
     path.write_text(json.dumps({"machine": machine, "sections": content}, indent=2) + "\n", encoding="utf-8")
+
+
+def machine() -> str:
+    memory = psutil.virtual_memory().total / 2**30
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    python = f"Python {platform.python_version()}"
+    return f"{os.cpu_count()} cores, {memory:.0f} GB, {python}, load {load} (1, 5, 15 min)"

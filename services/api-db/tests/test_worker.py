@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
+from datetime import timedelta
 from email import message_from_bytes
 from email.message import Message
 from types import SimpleNamespace
@@ -74,6 +75,17 @@ async def test_a_command_mail_proves_what_it_says(reachable: Api, settings: Sett
     command = CommandVerifier.from_jwks(keys, 1).verify(mail[TOKEN_HEADER])
     assert (command.id, command.order, command.student) == (command_id, (1, 1), 1)
     assert await reachable.value("SELECT state FROM commands") == "sent"
+
+
+@pytest.mark.parametrize(("heartbeat", "minutes"), [("now()", 2), ("NULL", 15)])
+async def test_a_back_end_that_never_confirms_is_given_more_time(
+    reachable: Api, settings: Settings, heartbeat: str, minutes: int
+) -> None:
+    await reachable.change(f"UPDATE locations SET last_heartbeat_at = {heartbeat}")
+    await reachable.register()
+    command_id, _ = await reachable.outstanding()
+    await CommandSender(reachable.sessions, settings).send(command_id)
+    assert await reachable.value("SELECT due_at - sent_at FROM commands") == timedelta(minutes=minutes)
 
 
 async def test_a_gate_that_is_away_is_asked_again_later(

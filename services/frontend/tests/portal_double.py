@@ -49,6 +49,10 @@ def workshop(notebook: str = "WKSHP-API101", **changes: Any) -> WorkshopView:
         "active": True,
         "room": 6,
         "seats": 6,
+        "pre_requisite": "",
+        "paused": None,
+        "extensions": 1,
+        "extension_seconds": 3600,
     }
     return WorkshopView.model_validate(row | changes)
 

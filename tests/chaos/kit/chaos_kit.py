@@ -162,7 +162,7 @@ class Chaos:
 
     async def sent(self, guest: Guest) -> dict[str, Any] | None:
         """The registration's command, once the api-db knows that the gate has taken it."""
-        rows = await self.platform.operator(f"commands?registration={guest.registration}")
+        rows = await self.platform.operator("commands", registration=guest.registration)
         return rows[0] if rows[0]["sent_at"] else None
 
     @asynccontextmanager

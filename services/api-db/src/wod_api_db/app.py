@@ -34,6 +34,8 @@ from wod_api_db.statistics.gauges import Gauges
 from wod_api_db.statistics.service import public_statistics
 from wod_api_db.statistics.timing import RequestTiming
 from wod_api_db.students.endpoints import router as students
+from wod_api_db.workshops.catalogue import Catalogue
+from wod_api_db.workshops.endpoints import WholeCatalogue
 from wod_api_db.workshops.endpoints import router as workshops
 from wod_api_db.workshops.placements import router as placements
 from wod_api_db.workshops.syncing_endpoints import router as syncing
@@ -43,7 +45,10 @@ from wod_common.problems import BadRequest, Unprocessable, add_problem_handlers,
 #: without a sighting for this long there is no worker
 WORKER_SILENCE = 10.0
 
+#: Routes are tried in this order: the busiest first.
 ROUTERS = (
+    workshops,
+    registrations,
     accounts,
     audit,
     badges,
@@ -55,11 +60,9 @@ ROUTERS = (
     pauses,
     persons,
     placements,
-    registrations,
     statistics,
     students,
     syncing,
-    workshops,
 )
 
 
@@ -74,6 +77,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.public_statistics = public_statistics(sessions)
         app.state.deny_list = read_deny_list(settings)
         app.state.notifications = Notifications(settings.plain_database_url)
+        app.state.catalogue = Catalogue(app.state.sessions, app.state.notifications)
         listening = asyncio.create_task(app.state.notifications.run())
         yield
         listening.cancel()
@@ -87,6 +91,9 @@ def create_app(settings: Settings) -> FastAPI:
         description=DESCRIPTION,
         openapi_tags=TAGS,
         lifespan=lifespan,
+        # FastAPI's pages for people load their scripts from elsewhere; /openapi.json is for every tool
+        docs_url=None,
+        redoc_url=None,
         responses=responses(BadRequest, Unprocessable),
     )
     app.state.limits = RateLimits(settings)
@@ -99,6 +106,7 @@ def create_app(settings: Settings) -> FastAPI:
         mount_legacy(app)
     checks = {"database": lambda: _database(engine), "worker": lambda: _worker(engine)}
     app.include_router(health_router(checks, Gauges(sessions).exposition))
+    app.add_middleware(WholeCatalogue)
     app.add_middleware(RequestTiming)
     return app
 

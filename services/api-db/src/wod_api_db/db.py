@@ -1,6 +1,7 @@
 """The database: engine, session, and the job queue that shares the session's transaction."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -8,8 +9,9 @@ from uuid import UUID
 
 from fastapi import Depends, Request
 from pgqueuer.adapters.persistence.queries import Queries
-from sqlalchemy import DateTime, Interval, Text, func
+from sqlalchemy import DateTime, Interval, Text, event, func
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
@@ -28,13 +30,20 @@ class Base(DeclarativeBase):
 
 
 def make_engine(settings: Settings, *, pool_size: int = 20) -> AsyncEngine:
-    return create_async_engine(
-        settings.database_url.get_secret_value(),
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_timeout=30,
-        pool_pre_ping=True,
+    engine = create_async_engine(
+        settings.database_url.get_secret_value(), pool_size=pool_size, max_overflow=0, pool_timeout=30
     )
+    event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    return engine
+
+
+def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
+    """A connection that the server has closed is known as closed: no need to ask over the wire at every checkout.
+
+    Raises InvalidatePoolError, upon which the pool makes new ones.
+    """
+    if connection.driver_connection.is_closed():
+        raise InvalidatePoolError
 
 
 def make_sessions(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
@@ -83,9 +92,23 @@ class Job:
         return f"{self.entrypoint}:{self.subject}:{self.attempt}"
 
 
+@asynccontextmanager
+async def jobs_together(session: AsyncSession) -> AsyncIterator[None]:
+    """What is enqueued inside goes to the queue in one call at the end."""
+    gathered: list[Job] = []
+    session.info["jobs"] = gathered
+    try:
+        yield
+    finally:
+        del session.info["jobs"]
+    await enqueue(session, *gathered)
+
+
 async def enqueue(session: AsyncSession, *jobs: Job) -> None:
     """Visible to the workers once the transaction commits; a job that is queued already stays one job."""
-    if jobs:
+    if "jobs" in session.info:
+        session.info["jobs"].extend(jobs)
+    elif jobs:
         await Queries(_SessionDriver(session)).enqueue(  # type: ignore[arg-type]  # all that enqueue uses of a driver
             [job.entrypoint for job in jobs],
             [str(job.subject).encode() for job in jobs],

@@ -67,12 +67,12 @@ def _slot(who: str) -> str:
     return str(hash(who) % _SLOTS)
 
 
-def _limits(request: Request) -> RateLimits:
+async def _limits(request: Request) -> RateLimits:
     limits: RateLimits = request.app.state.limits
     return limits
 
 
-def _client_address(request: Request) -> str:
+async def _client_address(request: Request) -> str:
     """An IPv6 caller has a whole /64 to himself, and counts as that."""
     host = request.client.host if request.client else ""
     try:

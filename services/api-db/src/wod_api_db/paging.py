@@ -46,11 +46,11 @@ class TimedPosition:
         self.limit = limit
 
 
-def _position(cursor: Cursor = None, limit: Limit = 100) -> Position:
+async def _position(cursor: Cursor = None, limit: Limit = 100) -> Position:
     return Position(_read(cursor) if cursor is not None else None, limit)
 
 
-def _timed_position(cursor: Cursor = None, limit: Limit = 100) -> TimedPosition:
+async def _timed_position(cursor: Cursor = None, limit: Limit = 100) -> TimedPosition:
     return TimedPosition(_read_timed(cursor) if cursor is not None else None, limit)
 
 

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from itertools import count
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -30,6 +31,8 @@ from wod_common.logs import configure_logging
 log = structlog.get_logger(__name__)
 
 SWEEP_SECONDS = 1.0
+#: what is old has time: an idle worker asks for it with every tenth sweep only
+SWEEPS_TO_RETIRE = 10
 #: a job whose worker died in hand comes back after this
 HEARTBEAT_LIMIT = timedelta(seconds=10)
 #: at once; each holds a connection to the relay or a gate, and for moments one to the database
@@ -62,10 +65,11 @@ def make_queue(
 
 async def _sweep_for_ever(sessions: async_sessionmaker[AsyncSession], settings: Settings) -> None:
     identity = uuid4().hex
-    while True:
+    for number in count():
         try:
             await sweep(sessions, identity)
-            await retire(sessions, settings)
+            if number % SWEEPS_TO_RETIRE == 0:
+                await retire(sessions, settings)
         except (DBAPIError, OSError) as error:
             log.warning("sweep failed, trying again", reason=str(error))
         await asyncio.sleep(SWEEP_SECONDS)

@@ -61,7 +61,13 @@ def create_app(settings: Settings, parts: Parts, heartbeat_seconds: float = INTE
             stack.push_async_callback(heart.stop)
             yield
 
-    app = FastAPI(title="Workshops-on-Demand backend agent", version=version("wod-backend-agent"), lifespan=lifespan)
+    app = FastAPI(
+        title="Workshops-on-Demand backend agent",
+        version=version("wod-backend-agent"),
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
     add_problem_handlers(app)
     return app
 

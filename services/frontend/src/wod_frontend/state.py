@@ -1,4 +1,7 @@
-"""What the handlers need of the running process, as annotated dependencies."""
+"""What the handlers need of the running process, as annotated dependencies.
+
+They wait for nothing, and are async all the same: a plain function would be run in a thread, once per request.
+"""
 
 from typing import Annotated, cast
 
@@ -9,11 +12,11 @@ from wod_frontend.live import LiveStories
 from wod_frontend.pages import Pages
 
 
-def _api(request: Request) -> Api:
+async def _api(request: Request) -> Api:
     return cast(Api, request.app.state.api)
 
 
-def _live(request: Request) -> LiveStories:
+async def _live(request: Request) -> LiveStories:
     return cast(LiveStories, request.app.state.live)
 
 
@@ -21,6 +24,10 @@ def pages_of(request: Request) -> Pages:
     return cast(Pages, request.app.state.pages)
 
 
+async def _pages(request: Request) -> Pages:
+    return pages_of(request)
+
+
 ApiDep = Annotated[Api, Depends(_api)]
 LiveDep = Annotated[LiveStories, Depends(_live)]
-PagesDep = Annotated[Pages, Depends(pages_of)]
+PagesDep = Annotated[Pages, Depends(_pages)]

@@ -18,6 +18,7 @@ class Workshop(BaseModel):
     replay_link: str
     active: bool
     room: int
+    pre_requisite: str = ""
     #: why nobody is let in at present, in the operator's words
     paused: str | None = None
 

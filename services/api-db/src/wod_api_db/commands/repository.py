@@ -14,6 +14,8 @@ from wod_api_db.commands.models import CommandEventRow, CommandRow
 from wod_api_db.states import OUTSTANDING
 from wod_common.commands import CommandState, Verb
 
+DUE = CommandRow.state.in_(OUTSTANDING) & (CommandRow.due_at <= func.now())
+
 
 async def registration_of(session: AsyncSession, command_id: UUID) -> tuple[int, int] | None:
     """The command's registration and location, without a lock: its registration's row is locked first."""
@@ -95,12 +97,7 @@ async def creates_before(session: AsyncSession, registration_id: int) -> int:
 
 async def due(session: AsyncSession, limit: int = 50) -> Sequence[tuple[UUID, int]]:
     """Commands to be sent, or sent again, with the attempts made so far."""
-    query = (
-        select(CommandRow.id, CommandRow.attempts)
-        .where(CommandRow.state.in_(OUTSTANDING), CommandRow.due_at <= func.now())
-        .order_by(CommandRow.due_at)
-        .limit(limit)
-    )
+    query = select(CommandRow.id, CommandRow.attempts).where(DUE).order_by(CommandRow.due_at).limit(limit)
     return [(row[0], row[1]) for row in await session.execute(query)]
 
 

@@ -22,6 +22,7 @@ from wod_api_db.locations.models import Location, Transport
 from wod_api_db.mail.sending import Relay, SmtpRelay
 from wod_api_db.registrations import lifecycle
 from wod_api_db.registrations import repository as registrations
+from wod_api_db.registrations.models import Registration
 from wod_api_db.settings import Settings, gap
 from wod_api_db.states import COMMAND, OUTSTANDING
 from wod_common.commands import Command, CommandState
@@ -82,7 +83,7 @@ class CommandSender:
             if row.state not in OUTSTANDING:
                 return
             if failure is None:
-                await self._sent(session, row)
+                await self._sent(session, row, registration)
                 await lifecycle.tell(session, registration, "command-sent", verb=row.verb)
             elif isinstance(failure, PermanentSendingFailure) or dispatch.attempts >= self._settings.attempts_limit:
                 await fail_command(session, registration, row, str(failure))
@@ -91,12 +92,14 @@ class CommandSender:
                 row.due_at = now + gap(dispatch.attempts)
                 log.warning("command not sent", command=str(row.id), attempts=row.attempts, reason=str(failure))
 
-    async def _sent(self, session: AsyncSession, row: CommandRow) -> None:
+    async def _sent(self, session: AsyncSession, row: CommandRow, registration: Registration) -> None:
         row.sent_at = now
         row.error = None
+        # an original back end never says that it has accepted, and a CREATE sent again changes its seat's password
+        confirms = registration.location.last_heartbeat_at is not None
         if COMMAND.may(row.state, CommandState.SENT):
             row.state = CommandState.SENT
-            row.due_at = now + self._settings.confirmation_limit
+            row.due_at = now + (self._settings.confirmation_limit if confirms else self._settings.silence_limit)
         else:  # the agent's report was quicker than the answer to the sending
             row.due_at = now + self._settings.silence_limit
         await session.flush()

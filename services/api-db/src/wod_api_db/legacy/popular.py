@@ -42,7 +42,7 @@ async def _count(session: AsyncSession) -> set[int]:
     return set((await session.execute(query)).scalars())
 
 
-def _popular(request: Request) -> Popular:
+async def _popular(request: Request) -> Popular:
     return cast(Popular, request.app.state.legacy_popular)
 
 

@@ -36,7 +36,7 @@ class NoMail(Problem):
     type = "unsupported-media-type"
 
 
-def _filters(
+async def _filters(
     state: MailState | None = None,
     template: Annotated[str | None, Query(max_length=60, pattern=_TEXT)] = None,
     registration: Annotated[int | None, Query(ge=1, le=LARGEST_ID)] = None,

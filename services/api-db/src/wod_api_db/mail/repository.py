@@ -18,6 +18,7 @@ from wod_api_db.registrations.models import Registration
 from wod_common.problems import Unprocessable
 
 OPEN = (MailState.QUEUED, MailState.SENDING)
+DUE = Mail.state.in_(OPEN) & (Mail.due_at <= func.now())
 
 
 def _may_leave() -> ColumnElement[bool]:
@@ -32,7 +33,7 @@ def _may_leave() -> ColumnElement[bool]:
         )
         .correlate(Mail)
     )
-    return Mail.state.in_(OPEN) & (Mail.due_at <= func.now()) & ~before
+    return DUE & ~before
 
 
 async def claim(session: AsyncSession, mail_id: UUID, lease: timedelta) -> Mail | None:

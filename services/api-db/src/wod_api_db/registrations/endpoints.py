@@ -54,7 +54,7 @@ async def register(
     if isinstance(registration, service.AlreadyHeld):
         # an answer, not an exception: the reminder that was queued must be committed
         return _answer(AlreadyRegistered("this address has a session already; the way to it is on its way by mail"))
-    return await new_view(session, registration, settings)
+    return new_view(registration, settings)
 
 
 def _answer(problem: Problem) -> JSONResponse:

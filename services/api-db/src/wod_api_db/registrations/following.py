@@ -1,4 +1,5 @@
-"""Following a registration's story: one LISTEN connection per process wakes whoever waits for a registration."""
+"""What the database tells of: one LISTEN connection per process wakes whoever follows a registration's story,
+and counts the changes of what the catalogue shows."""
 
 import asyncio
 from collections import defaultdict
@@ -14,7 +15,8 @@ from wod_api_db.registrations.models import RegistrationEvent
 
 log = structlog.get_logger(__name__)
 
-CHANNEL = "registration_events"
+STORIES = "registration_events"
+CATALOGUE = "catalogue"
 #: the last event of every story: the seat has been given back
 LAST_EVENT = "cleaned"
 #: notices a connection that died without a word, and covers a notification lost with it
@@ -22,11 +24,19 @@ CHECK_SECONDS = 5.0
 
 
 class Notifications:
-    """Wakes the followers of a registration when the database says that its story went on."""
+    """Wakes the followers of a registration when the database says that its story went on; counts the catalogue's changes."""
 
     def __init__(self, database_url: str) -> None:
         self._url = database_url
+        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
+        self._catalogue_changes = 0
         self._followers: dict[int, set[asyncio.Event]] = defaultdict(set)
+
+    @property
+    def catalogue_version(self) -> int | None:
+        """Another number after every change of what the catalogue shows; None while nothing would be heard of one."""
+        heard = self._connection is not None and not self._connection.is_closed()
+        return self._catalogue_changes if heard else None
 
     @contextmanager
     def follow(self, registration_id: int) -> Iterator[asyncio.Event]:
@@ -52,17 +62,24 @@ class Notifications:
     async def _listen(self) -> None:
         connection = await asyncpg.connect(self._url)
         try:
-            await connection.add_listener(CHANNEL, self._notified)
+            await connection.add_listener(STORIES, self._notified)
+            await connection.add_listener(CATALOGUE, self._catalogue_changed)
+            self._connection = connection
+            self._catalogue_changes += 1  # whatever was missed
             self._wake_everyone()
             while True:
                 await asyncio.sleep(CHECK_SECONDS)
-                await connection.execute("SELECT 1")
+                await connection.execute("SELECT 1", timeout=CHECK_SECONDS)
         finally:
+            self._connection = None
             connection.terminate()
 
     def _notified(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
         for wake in self._followers.get(int(str(payload)), ()):
             wake.set()
+
+    def _catalogue_changed(self, *_: object) -> None:
+        self._catalogue_changes += 1
 
     def _wake_everyone(self) -> None:
         for followers in self._followers.values():

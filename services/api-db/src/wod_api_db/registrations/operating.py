@@ -43,7 +43,7 @@ def _sensible(moment: datetime) -> datetime:
 Moment = Annotated[AwareDatetime, AfterValidator(_sensible)]
 
 
-def _conditions(
+async def _conditions(
     state: RegistrationState | None = None,
     workshop: Annotated[WorkshopName | None, Query(description="The folder's name")] = None,
     location: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,

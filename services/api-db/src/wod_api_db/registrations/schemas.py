@@ -88,7 +88,7 @@ class RegistrationView(BaseModel):
     cleaned: bool = Field(description="The seat has been given back")
     message: str = Field(description="One sentence on how it stands, fit to show")
     waiting_before: int | None = Field(
-        description="Labs that the location prepares before this one; null once it is made"
+        description="Labs that the location prepares before this one; null once it is made, and in the answer to a registration"
     )
     extension_seconds: int | None = Field(
         description="How much longer the session gets when it is extended; null where it may not be extended (any more)"

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.attributes import set_committed_value
 
 from wod_api_db.commands.issuing import issue
-from wod_api_db.db import now
+from wod_api_db.db import jobs_together
+from wod_api_db.locations.models import Location
 from wod_api_db.mail.outbox import queue_mail
 from wod_api_db.pauses.service import pause_for
 from wod_api_db.registrations import lifecycle, repository
@@ -18,9 +20,7 @@ from wod_api_db.registrations.links import is_valid, registration_of
 from wod_api_db.registrations.models import Registration
 from wod_api_db.registrations.schemas import RegistrationRequest, RegistrationState
 from wod_api_db.settings import Settings
-from wod_api_db.states import STUDENT
 from wod_api_db.students.models import Student
-from wod_api_db.students.states import StudentState
 from wod_api_db.workshops.models import Placement, Workshop
 from wod_common.commands import Verb
 from wod_common.problems import Conflict, NotFound, Unprocessable
@@ -50,6 +50,9 @@ class Once:
         return {"idempotency_key": self.key, "request_hash": self.request_hash}
 
 
+_NOT_ONCE = {"idempotency_key": None, "request_hash": None}
+
+
 async def register(
     session: AsyncSession,
     request: RegistrationRequest,
@@ -70,13 +73,14 @@ async def register(
     holder = await repository.holding(session, address.key)
     if holder is not None:
         return await _remind(session, holder)
-    placement, student = await _take_room(session, workshop)
-    registration_id = await repository.insert_unless_held(
-        session, _values(request, address, workshop, placement, student) | (once.columns if once else {})
-    )
-    if registration_id is None:
+    placement = await _find_room(session, workshop)
+    values = _values(request, address, workshop, placement, settings) | (once.columns if once else _NOT_ONCE)
+    seated = await repository.seat(session, placement, values)
+    if seated is None:
+        raise _full(workshop)
+    if seated.registration is None:
         return await _overtaken(session, address, once)
-    return await _begin(session, registration_id, student, settings)
+    return await _begin(session, seated.registration, seated.student, workshop, placement.location)
 
 
 async def _made_before(session: AsyncSession, once: Once) -> Registration | None:
@@ -98,12 +102,12 @@ async def _overtaken(session: AsyncSession, address: Address, once: Once | None)
 
 
 async def _open_workshop(session: AsyncSession, notebook: str) -> Workshop:
-    workshop = await repository.workshop_by_notebook(session, notebook)
-    if workshop is None or workshop.retired_at is not None or not workshop.active:
+    found = await repository.workshop_and_pause(session, notebook)
+    if found is None or found[0].retired_at is not None or not found[0].active:
         raise WorkshopUnknown(f"there is no open workshop {notebook}; GET /api/v1/workshops lists those that are")
-    text = await pause_for(session, workshop.id)
-    if text is not None:
-        raise RegistrationPaused(text)
+    workshop, paused = found
+    if paused is not None:
+        raise RegistrationPaused(paused)
     return workshop
 
 
@@ -115,30 +119,32 @@ def checked_address(email: str, deny: DenyList) -> Address:
         raise Unprocessable(str(error), errors=[{"field": "email", "message": str(error)}]) from error
 
 
-async def _take_room(session: AsyncSession, workshop: Workshop) -> tuple[Placement, Student]:
+async def _find_room(session: AsyncSession, workshop: Workshop) -> Placement:
+    """From here to the commit the placements are locked: others who want into this workshop wait."""
     placements = await repository.lock_placements(session, workshop.id)
     if not placements:
         raise WorkshopNowhere(f"no location gives {workshop.name} at present; the operator can place it")
     placement = await repository.placement_with_room(session, placements)
-    student = await repository.take_seat(session, placement) if placement else None
-    if placement is None or student is None:
+    if placement is None:
         for location_id in await repository.locations_of(session, placements):
             if (text := await pause_for(session, workshop.id, location_id)) is not None:
                 raise RegistrationPaused(text)
-        raise WorkshopFull(f"{workshop.name} is full at the moment; a seat is free again when a session ends")
-    return placement, student
+        raise _full(workshop)
+    return placement
+
+
+def _full(workshop: Workshop) -> WorkshopFull:
+    return WorkshopFull(f"{workshop.name} is full at the moment; a seat is free again when a session ends")
 
 
 def _values(
-    request: RegistrationRequest, address: Address, workshop: Workshop, placement: Placement, student: Student
+    request: RegistrationRequest, address: Address, workshop: Workshop, placement: Placement, settings: Settings
 ) -> dict[str, object]:
     return {
         "state": RegistrationState.REGISTERED,
         "workshop_id": workshop.id,
         "placement_id": placement.id,
         "location_id": placement.location_id,
-        "student_id": student.id,
-        "generation": student.generation + 1,
         "name": request.name,
         "email": address.email,
         "email_key": address.key,
@@ -148,21 +154,20 @@ def _values(
         "duration": workshop.duration,
         "range_first": placement.first_seat,
         "content_version": workshop.content_version,
+        "stuck_after": settings.acceptance_limit,
     }
 
 
-async def _begin(session: AsyncSession, registration_id: int, student: Student, settings: Settings) -> Registration:
-    student.state = STUDENT.check(student.state, StudentState.ASSIGNED)
-    student.generation += 1
-    student.sequence = 0
-    registration = await repository.lock(session, registration_id)
-    assert registration is not None
-    registration.stuck_at = now + settings.acceptance_limit
-    await lifecycle.tell(
-        session, registration, "registered", seat=student.username, location=registration.location.name
-    )
-    await queue_mail(session, registration, "welcome")
-    await issue(session, registration, Verb.CREATE)
+async def _begin(
+    session: AsyncSession, registration: Registration, student: Student | None, workshop: Workshop, location: Location
+) -> Registration:
+    assert student is not None
+    for name, related in (("student", student), ("workshop", workshop), ("location", location)):
+        set_committed_value(registration, name, related)
+    async with jobs_together(session):
+        await lifecycle.tell(session, registration, "registered", seat=student.username, location=location.name)
+        await queue_mail(session, registration, "welcome")
+        await issue(session, registration, Verb.CREATE)
     return registration
 
 

@@ -1,5 +1,8 @@
 """A registration as its holder and the operators see it on the wire."""
 
+from dataclasses import asdict, dataclass
+from typing import Any
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from wod_api_db.commands.repository import creates_before
@@ -35,10 +38,37 @@ def lab_url(registration: Registration) -> str:
     return f"{registration.location.hub_url.rstrip('/')}/hub/user-redirect/lab/tree/{folder}/0-ReadMeFirst.ipynb"
 
 
+@dataclass(frozen=True)
+class _Beside:
+    """What is not in the registration's row. So it is at the beginning."""
+
+    waiting_before: int | None = None
+    mail_trouble: str | None = None
+    announcement: str | None = None
+    last_event_id: int = 0
+
+
 async def view(session: AsyncSession, registration: Registration, settings: Settings) -> RegistrationView:
     preparing = registration.state in {RegistrationState.REGISTERED, RegistrationState.DEPLOYING}
+    last_event_id, announcement = await repository.told(session, registration.id)
+    beside = _Beside(
+        waiting_before=await creates_before(session, registration.id) if preparing else None,
+        mail_trouble=await trouble(session, registration.id),
+        announcement=announcement,
+        last_event_id=last_event_id,
+    )
+    return RegistrationView(**_fields(registration, settings, beside))
+
+
+def new_view(registration: Registration, settings: Settings) -> NewRegistrationView:
+    """Of one that has only just begun: nothing is asked of the database while a crowd waits."""
+    key = browser_key(settings.key("browser-keys"), registration.id, registration.link_nonce)
+    return NewRegistrationView(**_fields(registration, settings, _Beside()), browser_key=key)
+
+
+def _fields(registration: Registration, settings: Settings, beside: _Beside) -> dict[str, Any]:
     extension = extension_of(registration)
-    return RegistrationView(
+    return dict(
         id=registration.id,
         token=token_of(registration, settings),
         state=registration.state,
@@ -56,16 +86,7 @@ async def view(session: AsyncSession, registration: Registration, settings: Sett
         completion=registration.completion,
         cleaned=registration.cleaned_at is not None,
         message=_MESSAGES[registration.state],
-        waiting_before=await creates_before(session, registration.id) if preparing else None,
         extension_seconds=int(extension.total_seconds()) if extension else None,
-        mail_trouble=await trouble(session, registration.id),
-        announcement=await repository.last_announcement(session, registration.id),
         correctable=registration.state in HOLDING and registration.corrected_at is None,
-        last_event_id=await repository.last_event_id(session, registration.id),
+        **asdict(beside),
     )
-
-
-async def new_view(session: AsyncSession, registration: Registration, settings: Settings) -> NewRegistrationView:
-    key = browser_key(settings.key("browser-keys"), registration.id, registration.link_nonce)
-    shown = await view(session, registration, settings)
-    return NewRegistrationView(**shown.model_dump(), browser_key=key)

@@ -2,52 +2,82 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Header, Path, Query, Response
+from starlette.datastructures import Headers
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from wod_api_db.app_state import CatalogueDep
 from wod_api_db.db import SessionDep
 from wod_api_db.workshops import repository
-from wod_api_db.workshops.models import Workshop
-from wod_api_db.workshops.schemas import WorkshopList, WorkshopView
+from wod_api_db.workshops.catalogue import Answer, Catalogue, Filters
+from wod_api_db.workshops.schemas import WorkshopList, WorkshopView, view
 from wod_common.problems import NotFound, responses
 
 router = APIRouter(prefix="/api/v1/workshops", tags=["workshops"])
+_EVERYTHING = Filters()
 
 
-@router.get("")
-async def list_workshops(session: SessionDep, active: bool | None = None) -> WorkshopList:
-    """The catalogue, by priority and name; ``active=true`` leaves out what nobody can register for."""
-    rows = await repository.catalogue(session)
-    return WorkshopList(
-        items=[_view(shop, room, size) for shop, room, size in rows if active is None or shop.active is active]
-    )
+@router.head("", include_in_schema=False)
+@router.get("", response_model=WorkshopList, responses={304: {"description": "Still what If-None-Match names"}})
+async def list_workshops(
+    catalogue: CatalogueDep,
+    active: Annotated[bool | None, Query(description="true leaves out what nobody can register for")] = None,
+    category: Annotated[str | None, Query(max_length=80, description="One of a workshop's categories")] = None,
+    q: Annotated[str | None, Query(max_length=200, description="A text in name or description")] = None,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """The catalogue, by priority and name, with an entity tag: ask again with If-None-Match."""
+    return _respond(await catalogue.answer(Filters(active, category, q)), if_none_match)
+
+
+class WholeCatalogue:
+    """ASGI middleware that answers for ``list_workshops`` where nothing is to be left out.
+
+    Every visit begins with this one request, and its answer lies ready: the framework's way to it takes longer.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._route = next(
+            route for route in router.routes if isinstance(route, Route) and route.name == "list_workshops"
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        asked = (
+            scope["type"] == "http"
+            and scope["path"] == self._route.path
+            and scope["method"] in {"GET", "HEAD"}
+            and not scope["query_string"]
+        )
+        if not asked:
+            await self._app(scope, receive, send)
+            return
+        scope["route"] = self._route  # requests are counted by it
+        catalogue: Catalogue = scope["app"].state.catalogue
+        response = _respond(await catalogue.answer(_EVERYTHING), Headers(scope=scope).get("if-none-match"))
+        await response(scope, receive, send)
+
+
+def _respond(answer: Answer, if_none_match: str | None) -> Response:
+    headers = {"ETag": answer.etag, "Cache-Control": "no-cache"}
+    if if_none_match is not None and _names(if_none_match, answer.etag):
+        return Response(status_code=304, headers=headers)
+    return Response(answer.body, headers=headers, media_type="application/json")
+
+
+def _names(if_none_match: str, etag: str) -> bool:
+    """Compared weakly, as RFC 9110 wants it: a proxy that has compressed the body weakens the tag."""
+    tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
+    return etag in tags or tags == ["*"]
 
 
 @router.get("/{notebook}", responses=responses(NotFound))
 async def show_workshop(
     notebook: Annotated[str, Path(max_length=80, pattern=r"^[^\x00]+$")], session: SessionDep
 ) -> WorkshopView:
-    """One workshop of the catalogue."""
-    rows = await repository.catalogue(session, notebook)
-    if not rows:
+    """One workshop as it stands at this moment."""
+    offers = await repository.catalogue(session, notebook)
+    if not offers:
         raise NotFound(f"there is no workshop {notebook!r}; GET /api/v1/workshops lists them")
-    return _view(*rows[0])
-
-
-def _view(workshop: Workshop, room: int, size: int) -> WorkshopView:
-    return WorkshopView(
-        notebook=workshop.notebook,
-        name=workshop.name,
-        description=workshop.description,
-        category=workshop.category,
-        duration_seconds=int(workshop.duration.total_seconds()),
-        presenter=workshop.presenter,
-        role=workshop.role,
-        avatar=workshop.avatar,
-        image=workshop.workshop_img,
-        replay_link=workshop.replay_link,
-        priority=workshop.priority,
-        session_type=workshop.session_type,
-        active=workshop.active,
-        room=room if workshop.active else 0,
-        seats=size,
-    )
+    return view(offers[0])

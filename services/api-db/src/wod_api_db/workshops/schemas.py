@@ -4,6 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from wod_api_db.workshops.repository import Offer
+
 EXAMPLE: dict[str, Any] = {
     "notebook": "WKSHP-API101",
     "name": "API 101: speak REST fluently",
@@ -20,6 +22,10 @@ EXAMPLE: dict[str, Any] = {
     "active": True,
     "room": 6,
     "seats": 6,
+    "pre_requisite": "",
+    "paused": None,
+    "extensions": 1,
+    "extension_seconds": 3600,
 }
 
 
@@ -43,6 +49,12 @@ class WorkshopView(BaseModel):
     active: bool
     room: int = Field(description="How many registrations it takes right now, over all its locations")
     seats: int = Field(description="How many it takes when nobody is in, over all its locations")
+    pre_requisite: str = Field(
+        description="What a visitor should know or have done before; empty where nothing is asked"
+    )
+    paused: str | None = Field(description="Nobody is registered for now, and this text says why")
+    extensions: int = Field(description="How often a session may be extended")
+    extension_seconds: int = Field(description="By how much each time")
 
 
 class WorkshopList(BaseModel):
@@ -51,3 +63,29 @@ class WorkshopList(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [{"items": [EXAMPLE]}]})
 
     items: list[WorkshopView]
+
+
+def view(offer: Offer) -> WorkshopView:
+    workshop = offer.workshop
+    extension = workshop.extension or workshop.duration / 2
+    return WorkshopView(
+        notebook=workshop.notebook,
+        name=workshop.name,
+        description=workshop.description,
+        category=workshop.category,
+        duration_seconds=int(workshop.duration.total_seconds()),
+        presenter=workshop.presenter,
+        role=workshop.role,
+        avatar=workshop.avatar,
+        image=workshop.workshop_img,
+        replay_link=workshop.replay_link,
+        priority=workshop.priority,
+        session_type=workshop.session_type,
+        active=workshop.active,
+        room=offer.room,
+        seats=offer.seats,
+        pre_requisite=workshop.pre_requisite,
+        paused=offer.paused,
+        extensions=workshop.extensions,
+        extension_seconds=int(extension.total_seconds()),
+    )

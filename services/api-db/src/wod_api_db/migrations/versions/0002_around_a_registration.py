@@ -18,6 +18,24 @@ _SPECIAL_BADGES = (
     (5, 15, "Legend", "Fifteen different workshops finished."),
 )
 
+#: no payload: whoever listens reads the whole catalogue, and notifications of one transaction are one
+_NOTIFY_CATALOGUE = """
+CREATE FUNCTION notify_catalogue() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('catalogue', '');
+    RETURN NULL;
+END $$
+"""
+#: What the catalogue shows, and what room is counted from. A heartbeat changes other columns of its location.
+_SHOWN = {
+    "workshops": "INSERT OR UPDATE OR DELETE",
+    "placements": "INSERT OR UPDATE OR DELETE",
+    "pauses": "INSERT OR UPDATE OR DELETE",
+    "locations": "INSERT OR DELETE OR UPDATE OF name, drained_at",
+    "students": "INSERT OR DELETE OR UPDATE OF state, number, location_id",
+    "registrations": "INSERT OR DELETE OR UPDATE OF placement_id, student_id, cleaned_at",
+}
+
 
 def upgrade() -> None:
     op.create_table(
@@ -296,8 +314,15 @@ def upgrade() -> None:
     ]
     op.bulk_insert(table, rows)
 
+    op.execute(_NOTIFY_CATALOGUE)
+    for name, acts in _SHOWN.items():
+        op.execute(f"CREATE TRIGGER {name}_notify_catalogue AFTER {acts} ON {name} EXECUTE FUNCTION notify_catalogue()")
+
 
 def downgrade() -> None:
+    for name in _SHOWN:
+        op.execute(f"DROP TRIGGER {name}_notify_catalogue ON {name}")
+    op.execute("DROP FUNCTION notify_catalogue()")
     op.drop_column("workshops", "no_show")
     op.drop_column("workshops", "extension")
     op.drop_column("workshops", "extensions")

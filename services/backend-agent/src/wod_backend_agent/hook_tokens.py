@@ -12,11 +12,11 @@ RESERVED = frozenset({"STDID", "PASSSTU", "MODEWS", "WODRTARGET", "HTTPPORT", "S
 
 
 class WrongTokens(Exception):
-    """Names the line and quotes nothing of it; ``tokens`` are those of the lines before and after."""
+    """Names the line and quotes nothing of it; ``secrets`` is what must not be shown of the file."""
 
-    def __init__(self, reason: str, tokens: dict[str, str]) -> None:
+    def __init__(self, reason: str, secrets: dict[str, str]) -> None:
         super().__init__(reason)
-        self.tokens = tokens
+        self.secrets = secrets
 
 
 def read_tokens(path: Path) -> dict[str, str]:
@@ -28,6 +28,7 @@ def read_tokens(path: Path) -> dict[str, str]:
         if matched:
             tokens[matched[1]] = matched[2]
         elif line:
+            tokens[f"line {number}"] = line.partition("=")[2] or line
             wrong = wrong or f"line {number} is not NAME=value, a name of capital letters, digits and _"
     if taken := sorted(tokens.keys() & RESERVED):
         wrong = wrong or f"{', '.join(taken)} is the agent's to say; take another name"

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
+import psutil
+
 from wod_backend_agent.content import workshop_of
 from wod_backend_agent.delivery.base import RUN_MARKER, Seat
 from wod_backend_agent.hook_output import OutputTail, last_lines
@@ -128,29 +130,35 @@ class Hooks:
 
 async def _end_of(program: Path, environment: Mapping[str, str], tail: OutputTail, limit: float) -> str:
     """How it ended. A pipe of our own: what a child in the background keeps open must not be waited for."""
-    reading, writing = os.pipe()
-    with os.fdopen(reading, "rb", buffering=0) as pipe:
-        try:
-            process = await asyncio.create_subprocess_exec(
-                str(program),
-                cwd=program.parent,
-                env=dict(environment),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=writing,
-                stderr=writing,
-                start_new_session=True,
-            )
-        finally:
-            os.close(writing)
-        transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: tail, pipe)
-        try:
-            return await _waited_for(process, limit)
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
-            await tail.drained()
-            transport.close()
+    with tail.pipe() as writing:
+        process = await asyncio.create_subprocess_exec(
+            str(program),
+            cwd=program.parent,
+            env=dict(environment),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=writing,
+            stderr=writing,
+            start_new_session=True,
+        )
+    try:
+        return await _waited_for(process, limit)
+    finally:
+        _end_with_children(process)
+        await process.wait()
+        await tail.close()
+
+
+def _end_with_children(process: asyncio.subprocess.Process) -> None:
+    """Its session, and while it lives also those of its children that have left it and carry no marker."""
+    children: list[psutil.Process] = []
+    if process.returncode is None:
+        with suppress(psutil.Error):
+            children = psutil.Process(process.pid).children(recursive=True)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    for child in children:
+        with suppress(psutil.Error):
+            child.kill()
 
 
 async def _waited_for(process: asyncio.subprocess.Process, limit: float) -> str:
@@ -172,4 +180,4 @@ def _handed_over(path: Path) -> tuple[dict[str, str], str]:
     try:
         return read_tokens(path), ""
     except WrongTokens as error:
-        return error.tokens, str(error)
+        return error.secrets, str(error)

@@ -32,13 +32,14 @@ class OutputTail:
         self._reading, writing = os.pipe()
         os.set_blocking(self._reading, False)
         asyncio.get_running_loop().add_reader(self._reading, self._read)
+        started = False
         try:
             yield writing
-        except BaseException:
-            self._stop()
-            raise
+            started = True
         finally:
             os.close(writing)
+            if not started:
+                self._stop()
 
     async def close(self) -> None:
         """Reads to the end; gives up on a process that holds the pipe and could not be ended."""

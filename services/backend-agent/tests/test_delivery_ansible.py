@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from wod_backend_agent.delivery.ansible import AnsibleDelivery
 from wod_backend_agent.delivery.base import RUN_MARKER, Delivery, DeliveryFailed, Deployment, Progress, Seat
+from wod_backend_agent.trees import Trees
 
 PASSWORD = 'p"a\\ss {{ STDID }} é'
 
@@ -49,12 +50,11 @@ class Place:
             folder.mkdir()
         self.seat = Seat(7, self.homes / "student7")
         self.delivery: Delivery = AnsibleDelivery(
-            notebooks=[self.content],
+            trees=Trees([self.content], self.private, "production"),
             homes=self.homes,
             runs=self.runs,
             delivered=self.delivered_results,
             variables={"FROM_AGENT": "agent", "LAST": "agent {{ BRANDING }}"},
-            private=self.private,
         )
 
     def workshop(self, files: dict[str, str], name: str = "WKSHP-Small") -> None:
@@ -112,6 +112,7 @@ def tree(top: Path) -> dict[str, str]:
 
 async def test_create_makes_a_whole_home_that_jupyterlab_opens_at_the_first_notebook(place: Place) -> None:
     place.workshop({"0-ReadMeFirst.ipynb": notebook("{{ PASSSTU }} {{ STDID }}"), "Pictures/a.png": "{{ kept }}"})
+    place.workshop({"wod.yml": "varpass: true\n"})
     Place.write(place.private / "skeleton" / ".inputrc", "set bell-style none\n")
     steps = await place.create()
     delivered = json.loads(place.delivered("WKSHP-Small/0-ReadMeFirst.ipynb"))
@@ -150,21 +151,66 @@ async def test_create_reports_every_error_and_keeps_the_old_home(place: Place) -
 
 
 async def test_later_sources_of_variables_win(place: Place) -> None:
-    names = ("BRANDING", "BRANDINGWOD", "PUBLIC", "OVERLAY", "FROM_AGENT", "LAST", "MODEWS")
-    place.workshop({"values.sh": "\n".join(f"{name}={{{{ {name} }}}}" for name in names)})
-    Place.write(place.private / "ansible/group_vars/all.yml", "BRANDING: ours\nPUBLIC: group\nOVERLAY: group\n")
-    Place.write(place.content / "ansible/variables_WKSHP-Small.yml", "PUBLIC: '{{ BRANDING }}!'\nOVERLAY: public\n")
-    Place.write(place.private / "ansible/variables_WKSHP-Small.yml", "OVERLAY: private\nFROM_AGENT: no\n")
-    await place.create("CHLG-Small")
-    assert dict(line.split("=") for line in place.delivered("CHLG-Small/values.sh").splitlines()) == {
-        "BRANDING": "ours",
-        "BRANDINGWOD": "Workshops-on-Demand",
-        "PUBLIC": "ours!",
-        "OVERLAY": "private",
-        "FROM_AGENT": "agent",
-        "LAST": "agent {{ BRANDING }}",
-        "MODEWS": "CHLG",
+    """Each source says something else of all that come after it."""
+    sources = {
+        place.content / "ansible/group_vars/all.yml": "PUBLIC_ALL",
+        place.content / "ansible/group_vars/production.yml": "PUBLIC_GROUP",
+        place.private / "ansible/group_vars/all.yml": "PRIVATE_ALL",
+        place.private / "ansible/group_vars/production.yml": "PRIVATE_GROUP",
+        place.content / "ansible/variables_WKSHP-Small.yml": "PUBLIC_WORKSHOP",
+        place.private / "ansible/variables_WKSHP-Small.yml": "PRIVATE_WORKSHOP",
+        place.private / "ansible/variables_student7.yml": "STUDENT",
     }
+    names = ["BRANDING", "LAST", "FROM_AGENT", *sources.values(), "STDID"]
+    for path, name in sources.items():
+        Place.write(path, "".join(f"{later}: of {name}\n" for later in names[names.index(name) :]))
+    Place.write(place.private / "ansible/group_vars/staging.yml", "STUDENT: of another group\n")
+    Place.write(place.private / "ansible/variables_student8.yml", "STUDENT: of another student\n")
+    place.workshop({"values.sh": "\n".join(f"{name}={{{{ {name} }}}}" for name in names)})
+    await place.create()
+    assert dict(line.split("=") for line in place.delivered("WKSHP-Small/values.sh").splitlines()) == {
+        "BRANDING": "Workshops-on-Demand",
+        "LAST": "agent {{ BRANDING }}",
+        "FROM_AGENT": "agent",
+        **{name: f"of {name}" for name in sources.values()},
+        "STDID": "7",
+    }
+
+
+async def test_a_tree_wins_over_the_locations_own_variables_and_may_name_others(place: Place) -> None:
+    place.workshop({"values.sh": "{{ FROM_AGENT }} {{ GREETING }} {{ MODEWS }}\n"})
+    Place.write(place.private / "ansible/group_vars/all.yml", "FROM_AGENT: overlay\nBRANDING: ours\n")
+    Place.write(place.content / "ansible/variables_WKSHP-Small.yml", "GREETING: '{{ BRANDING }}!'\n")
+    await place.create("CHLG-Small")
+    assert place.delivered("CHLG-Small/values.sh") == "overlay ours! CHLG\n"
+
+
+def test_of_two_public_folders_the_earlier_ones_variables_win(tmp_path: Path) -> None:
+    for folder in ("first", "second"):
+        Place.write(tmp_path / folder / "ansible/variables_WKSHP-Small.yml", "A: a\n")
+    found = Trees([tmp_path / "first", tmp_path / "second"]).variable_files("CHLG-Small", 7)
+    assert [path.parts[-3] for path in found] == ["second", "first"]
+
+
+async def test_everything_undefined_is_reported_at_once_with_file_and_line(place: Place) -> None:
+    place.workshop(
+        {
+            "1.ipynb": notebook("a") + "\n\n{{ NO_SUCH }}",
+            "deep/2.sh": "a\n{{ hostvars[inventory_hostname]['IP-WKSHP-Small'] }}\n{{ A }} {{ B }}\n{{ NEITHER }}\n",
+            "3.yaml": "{% if PASSSTU_OLD %}x{% endif %}",
+        }
+    )
+    source = "A: '{{ OF_A_FILE }}'\nB: b\n"
+    Place.write(place.private / "ansible/variables_WKSHP-Small.yml", source)
+    with pytest.raises(DeliveryFailed) as failed:
+        await place.create()
+    assert str(failed.value).splitlines() == [
+        "1.ipynb:3: 'NO_SUCH' is undefined",
+        "3.yaml:1: 'PASSSTU_OLD' is undefined",
+        "deep/2.sh:2: 'IP-WKSHP-Small' is undefined",
+        "deep/2.sh:3: the value of A cannot be had: 'OF_A_FILE' is undefined",
+        "deep/2.sh:4: 'NEITHER' is undefined",
+    ]
 
 
 async def test_a_broken_source_of_variables_is_named_and_not_quoted(place: Place) -> None:
@@ -319,12 +365,11 @@ async def test_create_of_the_real_workshop_takes_seconds_not_minutes(place: Plac
     (place.content / "WKSHP-API101").symlink_to(shared / "WKSHP-API101")
     assert not place.delivery.knows("WKSHP-API101")
     delivery = AnsibleDelivery(
-        notebooks=[shared],
+        trees=Trees([shared], place.private),
         homes=place.homes,
         runs=place.runs,
         delivered=place.delivered_results,
         variables={},
-        private=place.private,
     )
     start = time.monotonic()
     await delivery.create(place.deployment("WKSHP-API101"), lambda _step: None)

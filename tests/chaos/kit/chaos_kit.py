@@ -221,7 +221,7 @@ def make_content(folder: Path, template: Path) -> None:
         (workshop / "check.sh").write_text("#!/bin/sh\necho student{{ STDID }}\n")
         (workshop / "check.sh").chmod(0o755)
         (workshop / "data" / "noise.bin").write_bytes(os.urandom(50_000))
-        changed = {"range": f"[{first}, {last}]", "capacity": str(last - first + 1)}
+        changed = {"range": f"[{first}, {last}]", "capacity": str(last - first + 1), "varpass": "true"}
         lines = (template / "wod.yml").read_text().splitlines()
         text = [f"{key}: {changed[key]}" if (key := line.partition(":")[0]) in changed else line for line in lines]
         (workshop / "wod.yml").write_text("\n".join(text) + "\n")

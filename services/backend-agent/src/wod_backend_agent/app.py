@@ -18,6 +18,7 @@ from wod_backend_agent.delivery.base import Delivery
 from wod_backend_agent.execution import Execution
 from wod_backend_agent.feed import Feed
 from wod_backend_agent.heartbeat import Heart, HeartbeatTaker, Vitals
+from wod_backend_agent.hooks import Hooks
 from wod_backend_agent.hub import Hub
 from wod_backend_agent.hub_login import hub_login_router
 from wod_backend_agent.journal import Journal
@@ -86,7 +87,7 @@ async def _assemble(
     sealer = Sealer(settings.secret.get_secret_value(), "agent-journal")
     outbox = Outbox(journal, parts.reporter, sealer)
     stack.push_async_callback(outbox.stop)
-    execution = Execution(journal, parts.delivery, parts.hub, sealer, settings.seat)
+    execution = Execution(journal, parts.delivery, parts.hub, sealer, settings.seat, _hooks(settings, journal))
     scheduler = Scheduler(journal, execution, feed, settings.concurrency)
     stack.push_async_callback(scheduler.stop)
     await scheduler.resume()
@@ -109,6 +110,13 @@ async def _assemble(
         logins,
     )
     return heart
+
+
+def _hooks(settings: Settings, journal: Journal) -> Hooks:
+    """Their folders are among the runs', which the next start clears of what a killed agent has left."""
+    api_url = settings.variables.get("WODAPIURL", str(settings.api_url)).rstrip("/")
+    folder = settings.state / "runs" / "hooks"
+    return Hooks(settings.trees(), folder, api_url, settings.hook_seconds, journal.keep_hook)
 
 
 def _route(app: FastAPI, settings: Settings, parts: Outside, intake: Intake, feed: Feed, logins: Logins) -> None:

@@ -12,7 +12,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from wod_backend_agent.delivery.base import Delivery
 from wod_backend_agent.feed import Feed
 from wod_backend_agent.journal import Journal
-from wod_backend_agent.journal_rows import CommandRecord
+from wod_backend_agent.journal_rows import CommandRecord, HookResult
 from wod_backend_agent.order import NotTheHolder, SeatsHeld
 from wod_backend_agent.passwords import new_password
 from wod_backend_agent.scheduler import Scheduler
@@ -93,6 +93,11 @@ def commands_router(intake: Intake, feed: Feed, token: SecretStr) -> APIRouter:
     @router.get("/{command_id}", responses=responses(UnknownCommand))
     async def one_command(command_id: UUID) -> CommandRecord:
         return await _known(journal, command_id)
+
+    @router.get("/{command_id}/hooks", responses=responses(UnknownCommand))
+    async def command_hooks(command_id: UUID) -> list[HookResult]:
+        await _known(journal, command_id)
+        return await journal.hooks(command_id)
 
     @router.get("/{command_id}/events", responses=responses(UnknownCommand), response_class=EventSourceResponse)
     async def command_events(command_id: UUID, last_event_id: Annotated[int, Header(ge=0)] = 0) -> EventSourceResponse:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from uuid import UUID
 
@@ -12,9 +12,10 @@ from pydantic import SecretStr
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from wod_backend_agent.delivery.base import Delivery, DeliveryFailed, Deployment, Progress, Seat
+from wod_backend_agent.hooks import HookCall, HookFailed, Hooks
 from wod_backend_agent.hub import Hub, HubUnavailable
 from wod_backend_agent.journal import Journal
-from wod_backend_agent.passwords import hash_password
+from wod_backend_agent.passwords import hash_password, new_password
 from wod_common.commands import Command, Verb
 from wod_common.sealing import CannotOpen, Sealer
 
@@ -34,13 +35,20 @@ class Execution:
     """Runs a command from its start, however far an earlier run of it has come."""
 
     def __init__(
-        self, journal: Journal, delivery: Delivery, hub: Hub, sealer: Sealer, seat: Callable[[int], Seat]
+        self,
+        journal: Journal,
+        delivery: Delivery,
+        hub: Hub,
+        sealer: Sealer,
+        seat: Callable[[int], Seat],
+        hooks: Hooks,
     ) -> None:
         self._journal = journal
         self._delivery = delivery
         self._hub = hub
         self._sealer = sealer
         self._seat = seat
+        self._hooks = hooks
         self._verbs = {
             Verb.CREATE: self._create,
             Verb.CLEANUP: self._measure_and_clean,
@@ -56,7 +64,7 @@ class Execution:
         began = time.monotonic()
         try:
             done = await self._verbs[command.verb](command, began)
-        except (DeliveryFailed, HubUnavailable, CannotOpen) as error:
+        except (DeliveryFailed, HookFailed, HubUnavailable, CannotOpen) as error:
             await self._fail(command, str(error), began)
         except Exception as error:  # noqa: BLE001 - the edge of a run: whatever it raises ends this command, not the agent
             await self._break(command, error, began)
@@ -80,19 +88,40 @@ class Execution:
         await self._close_to_predecessor(command.student)
         # on the other core while Ansible starts
         hashing = asyncio.create_task(asyncio.to_thread(hash_password, password))
+        tokens = await self._hook("create", command, password)
         deployment = Deployment(
             run=command.id,
             seat=self._seat(command.student),
             workshop=command.workshop,
             registration=command.registration,
             password=SecretStr(password),
+            tokens=tokens,
         )
 
         def progress(step: Progress) -> None:
             self._note(command, step, began)
 
         await self._delivery.create(deployment, progress)
+        await self._hook("post-copy", command, password, tokens.values())
         return await self._journal.finish_create(command, await hashing, time.monotonic() - began)
+
+    async def _hook(self, kind: str, command: Command, password: str, secrets: Collection[str] = ()) -> dict[str, str]:
+        """Runs the workshop's hooks of that kind, if it has any, and returns the tokens they hand over."""
+        if not self._hooks.found(kind, command.workshop):
+            return {}
+        seat = self._seat(command.student)
+        target = await self._delivery.target(command.id, seat, command.workshop)
+        call = HookCall(kind, command.id, seat, command.workshop, password, target, command.last, secrets)
+        return await self._hooks.run(call)
+
+    async def _lock_and_hook(self, kind: str, command: Command) -> None:
+        """The hook still finds the homes, and nobody in them; the password that it may set elsewhere is nobody's."""
+        if not self._hooks.found(kind, command.workshop):
+            return
+        for student in command.students:
+            await self._journal.close_login(student)
+            await self._lock_out(self._seat(student).username)
+        await self._hook(kind, command, new_password())
 
     async def _close_to_predecessor(self, student: int) -> None:
         """A seat that comes without its cleaning is still open to somebody."""
@@ -109,10 +138,12 @@ class Execution:
 
     async def _measure_and_clean(self, command: Command, began: float) -> bool:
         completion = await self._completion(command)
+        await self._lock_and_hook("cleanup", command)
         await self._empty(command.id, command.student)
         return await self._journal.finish_cleaning(command, completion, time.monotonic() - began)
 
     async def _reset(self, command: Command, began: float) -> bool:
+        await self._lock_and_hook("reset", command)
         if command.last is None:
             return await self._clean(command, began)
         count = len(command.students)

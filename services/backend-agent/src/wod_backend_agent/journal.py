@@ -14,6 +14,7 @@ from wod_backend_agent.database import Database
 from wod_backend_agent.journal_rows import (
     SCHEMA,
     CommandRecord,
+    HookResult,
     cleaned_before,
     end,
     held_by_others,
@@ -181,6 +182,24 @@ class Journal:
         def work(db: sqlite3.Connection) -> tuple[bool, int | None]:
             row = db.execute("SELECT measured, completion FROM commands WHERE id = ?", (str(command),)).fetchone()
             return bool(row["measured"]), row["completion"]
+
+        return await self._database.run(work)
+
+    async def keep_hook(self, command: UUID, result: HookResult) -> None:
+        """In the place of what an earlier run of the command has left of it."""
+
+        def work(db: sqlite3.Connection) -> None:
+            row = (str(command), result.hook, result.model_dump_json())
+            db.execute("INSERT OR REPLACE INTO hooks (command, hook, body) VALUES (?, ?, ?)", row)
+
+        await self._database.run(work)
+
+    async def hooks(self, command: UUID) -> list[HookResult]:
+        """In the order in which they have run."""
+
+        def work(db: sqlite3.Connection) -> list[HookResult]:
+            rows = db.execute("SELECT body FROM hooks WHERE command = ? ORDER BY rowid", (str(command),))
+            return [HookResult.model_validate_json(row["body"]) for row in rows]
 
         return await self._database.run(work)
 

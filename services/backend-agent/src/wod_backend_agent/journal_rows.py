@@ -52,6 +52,12 @@ CREATE TABLE IF NOT EXISTS deployments (
     generation INTEGER NOT NULL,
     first_login TEXT
 );
+CREATE TABLE IF NOT EXISTS hooks (
+    command TEXT NOT NULL REFERENCES commands (id),
+    hook TEXT NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (command, hook)
+);
 CREATE TABLE IF NOT EXISTS probe (at TEXT NOT NULL);
 """
 
@@ -66,6 +72,17 @@ class CommandRecord(BaseModel):
     received: datetime
     ended: datetime | None
     completion: int | None
+
+
+class HookResult(BaseModel):
+    """One hook of a command, in its last run."""
+
+    hook: str
+    #: ``exit 0``, ``signal 9``, or ``limit`` where its time was over
+    ended: str
+    seconds: float
+    #: the end of what it has printed, with the secrets that it was given masked
+    output: str
 
 
 def now() -> str:

@@ -32,12 +32,11 @@ async def real_parts(settings: Settings) -> AsyncIterator[Outside]:
     delivered = settings.state / "delivered"
     delivered.mkdir(mode=0o700, exist_ok=True)
     delivery = AnsibleDelivery(
-        notebooks=settings.notebooks,
+        trees=settings.trees(),
         homes=settings.homes,
         runs=runs,
         delivered=delivered,
         variables=settings.variables,
-        private=settings.private,
     )
     client = httpx.AsyncClient(base_url=str(settings.api_url), timeout=REPORT_TIMEOUT_SECONDS, trust_env=False)
     async with client, JupyterHub(url=str(settings.hub_url), token=settings.hub_token) as hub:

@@ -11,8 +11,8 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import wraps
-from pathlib import Path
-from types import GeneratorType
+from pathlib import Path, PurePosixPath
+from types import GeneratorType, MappingProxyType
 from typing import Any, ClassVar
 
 from jinja2 import ChainableUndefined, TemplateSyntaxError, Undefined, nodes, pass_context
@@ -62,7 +62,7 @@ class UnresolvedVariable(Exception):
 class RenderedFile:
     path: str
     content: bytes
-    executable: bool
+    mode: int = 0o644
 
 
 class _Missing(ChainableUndefined):
@@ -72,7 +72,10 @@ class _Missing(ChainableUndefined):
     found: ClassVar[list[tuple[int, str]]]
 
     def _note(self) -> None:
-        finding = (_template_line(), self._undefined_message)
+        # a key that a mapping lacks, such as one of hostvars, is named like a variable: its type says nothing to an author
+        lacks = isinstance(self._undefined_obj, Mapping)
+        message = f"{self._undefined_name!r} is undefined" if lacks else self._undefined_message
+        finding = (_template_line(), message)
         if finding not in self.found:
             self.found.append(finding)
 
@@ -159,18 +162,24 @@ class _NotebookEnvironment(_Environment):
     concat = staticmethod(lambda parts: _as_notebook_text(_joined(parts)))
 
 
-def render_workshop(folder: Path, variables: Mapping[str, Any]) -> list[RenderedFile]:
-    """Every file of the workshop, or CannotRender with the errors of all files."""
+def render_workshop(
+    folder: Path, variables: Mapping[str, Any], scripts: Mapping[str, Path | None] = MappingProxyType({})
+) -> list[RenderedFile]:
+    """Every file of the workshop, or CannotRender with the errors of all files.
+
+    ``scripts`` are templates whatever their names; one that is not in the workshop comes from its path.
+    """
     files: list[RenderedFile] = []
     errors: list[str] = []
-    for name, path in workshop_files(folder):
+    others = [(name, path) for name, path in scripts.items() if path]
+    for name, path in [*workshop_files(folder), *others]:
         content = path.read_bytes()
-        if is_template(name):
+        if is_template(name) or PurePosixPath(name).name in scripts:
             try:
                 content = render(name, content, variables)
             except CannotRender as refused:
                 errors += refused.errors
-        files.append(RenderedFile(name, content, bool(path.stat().st_mode & 0o100)))
+        files.append(RenderedFile(name, content, 0o755 if path.stat().st_mode & 0o100 else 0o644))
     if errors:
         raise CannotRender(errors)
     return files
@@ -190,7 +199,7 @@ def render(name: str, source: bytes, variables: Mapping[str, Any]) -> bytes:
     if not found and is_notebook(name) and (fault := notebook_fault(rendered)):
         raise CannotRender([f"{name}: {fault}"])
     if found:
-        raise CannotRender(f"{name}:{line}: {message}" for line, message in found)
+        raise CannotRender(f"{name}:{line}: {message}" for line, message in sorted(found))
     return rendered.encode("utf-8", "surrogateescape")
 
 
@@ -203,20 +212,21 @@ def _render_text(text: str, variables: Mapping[str, Any], *, notebook: bool, fou
     _provide_ansible_filters(environment, tree)
     if notebook:
         _escape_values(environment, tree)
-    result: Any = environment.from_string(tree).render(_needed(tree, variables, found))
+    result: Any = environment.from_string(tree).render(_needed(tree, variables, environment.undefined))
     if options:
         found[:] = [(line + 1, message) for line, message in found]
     return _with_final_newlines(result, text) if isinstance(result, str) else _text(result)
 
 
-def _needed(tree: nodes.Template, variables: Mapping[str, Any], found: list[tuple[int, str]]) -> dict[str, Any]:
+def _needed(tree: nodes.Template, variables: Mapping[str, Any], undefined: type[Undefined]) -> dict[str, Any]:
     """The variables that the template names, and copies of those it could change."""
     values: dict[str, Any] = {}
     for name in sorted(find_undeclared_variables(tree) & variables.keys()):
         try:
             value = variables[name]
         except UnresolvedVariable as error:
-            found.append((1, str(error)))
+            # noted where it is used, if it is
+            values[name] = undefined(hint=str(error), name=name)
             continue
         values[name] = copy.deepcopy(value) if type(value) in {dict, list} else value
     return values

@@ -17,12 +17,10 @@ FIRST_NOTEBOOK = "0-ReadMeFirst.ipynb"
 
 def pack(archive: Path, workshop: str, files: Iterable[RenderedFile], skeletons: Iterable[Path]) -> None:
     """Writes the archive, for its owner's eyes only: it holds the student's password. A later skeleton wins."""
-    content = {
-        name: RenderedFile(name, path.read_bytes(), False) for top in skeletons for name, path in workshop_files(top)
-    }
+    content = {name: RenderedFile(name, path.read_bytes()) for top in skeletons for name, path in workshop_files(top)}
     content |= {f"{workshop}/{file.path}": file for file in files}
     if workspace := _workspace(workshop, content):
-        content[WORKSPACE] = RenderedFile(WORKSPACE, workspace, False)
+        content[WORKSPACE] = RenderedFile(WORKSPACE, workspace)
     archive.touch(0o600)
     with tarfile.open(archive, "w", format=tarfile.PAX_FORMAT) as tar:
         _add_all(tar, workshop, content)
@@ -37,7 +35,7 @@ def _add_all(tar: tarfile.TarFile, workshop: str, content: Mapping[str, Rendered
         tar.addfile(folder)
     for name, file in sorted(content.items()):
         entry = tarfile.TarInfo(name)
-        entry.mode, entry.mtime, entry.size = 0o755 if file.executable else 0o644, now, len(file.content)
+        entry.mode, entry.mtime, entry.size = file.mode, now, len(file.content)
         tar.addfile(entry, io.BytesIO(file.content))
 
 

@@ -8,6 +8,7 @@ from pydantic import Field, HttpUrl, Json, SecretStr, ValidationError, field_val
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from wod_backend_agent.delivery.base import Seat
+from wod_backend_agent.trees import Trees
 
 PREFIX = "WOD_AGENT_"
 
@@ -50,7 +51,11 @@ class Settings(BaseSettings):
     secret: Token
     #: commands at a time; each is a run of Ansible, which fills a core
     concurrency: Annotated[int, Field(ge=1)] = os.cpu_count() or 1
-    #: more variables for the templates, as a JSON object
+    #: what one hook may take
+    hook_seconds: Annotated[float, Field(gt=0, le=86_400)] = 600.0
+    #: the group of installations that this one belongs to: its ``group_vars`` are read
+    group: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")] | None = None
+    #: the templates' variables of this location, as a JSON object; every file of the trees may say otherwise
     variables: Annotated[Json[dict[str, str]], NoDecode, Field(validate_default=False)] = {}
 
     @field_validator("notebooks", mode="before")
@@ -58,10 +63,14 @@ class Settings(BaseSettings):
     def _split(cls, value: Any) -> Any:
         return [part for part in value.split(":") if part] if isinstance(value, str) else value
 
-    @field_validator("private", "uid_base", mode="before")
+    @field_validator("private", "uid_base", "group", mode="before")
     @classmethod
     def _empty_is_none(cls, value: Any) -> Any:
         return None if value == "" else value
+
+    def trees(self) -> Trees:
+        private = self.private.resolve() if self.private else None
+        return Trees([folder.resolve() for folder in self.notebooks], private, self.group)
 
     def seat(self, number: int) -> Seat:
         uid = None if self.uid_base is None else self.uid_base + number

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from pydantic import HttpUrl, SecretStr
 
 from wod_backend_agent.api_client import NotTaken
 from wod_backend_agent.app import Outside, create_app
-from wod_backend_agent.delivery.base import DeliveryFailed, Deployment, Progress, Seat
+from wod_backend_agent.delivery.base import Delivery, DeliveryFailed, Deployment, Progress, Seat
 from wod_backend_agent.hub import HubUnavailable
 from wod_backend_agent.settings import Settings
 from wod_common.commands import Command, Verb
@@ -100,6 +100,7 @@ class GatedDelivery:
 
     calls: list[tuple[str, int]] = field(default_factory=list)
     passwords: list[str] = field(default_factory=list)
+    tokens: list[Mapping[str, str]] = field(default_factory=list)
     held: set[int] = field(default_factory=set)
     cancelled: list[int] = field(default_factory=list)
     fails: bool = False
@@ -113,11 +114,15 @@ class GatedDelivery:
     async def create(self, deployment: Deployment, progress: Callable[[Progress], None]) -> None:
         self.calls.append(("create", deployment.seat.number))
         self.passwords.append(deployment.password.get_secret_value())
+        self.tokens.append(deployment.tokens)
         progress(Progress("account", 10, "Your account is made"))
         await self._wait(deployment.seat.number)
         progress(Progress("deliver", 40, "Your notebooks are laid out"))
         if self.fails:
             raise DeliveryFailed("line 3 of 1-Lab.ipynb: IPADRESS is not defined")
+
+    async def target(self, run: UUID, seat: Seat, workshop: str) -> str | None:
+        return None
 
     async def measure(self, run: UUID, seat: Seat, workshop: str) -> int | None:
         self.calls.append(("measure", seat.number))
@@ -311,15 +316,20 @@ class Agent:
 
 
 @asynccontextmanager
-async def running_agent(folder: Path, heartbeat_seconds: float = 3600.0) -> AsyncIterator[Agent]:
-    """On the state that an earlier one has left in the folder; its first heartbeat has been sent."""
+async def running_agent(
+    folder: Path, heartbeat_seconds: float = 3600.0, *, real: Delivery | None = None, **changes: object
+) -> AsyncIterator[Agent]:
+    """On the state that an earlier one has left in the folder; its first heartbeat has been sent.
+
+    ``real`` delivers in the double's place; ``changes`` are to the settings.
+    """
     delivery, hub, reporter, seat_book = GatedDelivery(), ObedientHub(), CollectingReporter(), SeatBook()
 
     @asynccontextmanager
     async def parts(_: Settings) -> AsyncIterator[Outside]:
-        yield Outside(delivery, hub, reporter, seat_book)
+        yield Outside(real or delivery, hub, reporter, seat_book)
 
-    app = create_app(settings_for(folder), parts, heartbeat_seconds)
+    app = create_app(settings_for(folder, **changes), parts, heartbeat_seconds)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(

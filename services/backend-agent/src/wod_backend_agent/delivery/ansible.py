@@ -2,76 +2,89 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import UUID
 
-from wod_backend_agent.content import find_workshop, is_notebook, mode, workshop_files, workshop_of
+from wod_backend_agent.appliance import SeatPlace
+from wod_backend_agent.content import UnsafeContent, is_notebook, mode, workshop_files, workshop_of
 from wod_backend_agent.delivery.base import DeliveryFailed, Deployment, Progress, Seat
 from wod_backend_agent.delivery.runs import PlaybookRun, Verbatim
-
-SKELETON = Path(__file__).parent.parent / "skeleton"
+from wod_backend_agent.manifest import FILE as MANIFEST
+from wod_backend_agent.manifest import MalformedManifest, Manifest, read_manifest
+from wod_backend_agent.masking import masked
+from wod_backend_agent.trees import Trees
 
 
 class AnsibleDelivery:
     """``homes`` holds the seats' homes and nothing else is ever touched; ``runs`` and ``delivered`` are the agent's own,
-    mode 0700: the folders of runs, and for each seat which cells were delivered already run.
-
-    ``private`` is the confidential overlay: its ``notebooks/`` come after the public ones, its ``skeleton/`` and its
-    ``ansible/`` variables win over them.
+    mode 0700: the folders of runs, and for each seat which cells were delivered already run. ``variables`` are the
+    location's own; every file of the trees may say otherwise.
     """
 
     def __init__(
         self,
         *,
-        notebooks: Sequence[Path],
+        trees: Trees,
         homes: Path,
         runs: Path,
         delivered: Path,
         variables: Mapping[str, str],
-        private: Path | None,
     ) -> None:
-        self._public = [path.resolve() for path in notebooks]
-        self._private = private.resolve() if private else None
-        self._notebooks = [*self._public, *([self._private / "notebooks"] if self._private else [])]
+        self._trees = trees
         self._homes = homes.resolve()
         self._runs = runs.resolve()
         self._delivered = delivered.resolve()
         self._variables = dict(variables)
 
     def knows(self, workshop: str) -> bool:
-        return find_workshop(self._notebooks, workshop) is not None
+        return self._trees.workshop(workshop) is not None
 
     async def create(self, deployment: Deployment, progress: Callable[[Progress], None]) -> None:
-        content = find_workshop(self._notebooks, deployment.workshop)
+        content = self._trees.workshop(deployment.workshop)
         if content is None:
-            raise DeliveryFailed(f"there is no content for {deployment.workshop} in {self._named(self._notebooks)}")
+            folders = ", ".join(map(str, self._trees.notebooks))
+            raise DeliveryFailed(f"there is no content for {deployment.workshop} in {folders}")
+        manifest = _manifest(content)
+        names = _file_names(content)
         loop = asyncio.get_running_loop()
-        notebooks = sum(is_notebook(name) for name, _ in workshop_files(content))
+        notebooks = sum(map(is_notebook, names))
 
         def report(event: str) -> None:
             if step := _step(event, notebooks):
                 loop.call_soon_threadsafe(progress, step)
 
-        password = deployment.password.get_secret_value()
         try:
             await self._execute(
                 deployment.run,
                 deployment.seat,
                 "create.yml",
-                variables=self._values(deployment) | {"PASSSTU": Verbatim(password)},
+                variables=_seat_variables(deployment, manifest),
                 request={
                     "content": str(content),
                     "workshop": deployment.workshop,
-                    "skeletons": self._skeletons(),
+                    "place": _place(deployment.seat, deployment.workshop, manifest),
+                    "compile": self._scripts(names, manifest),
+                    "skeletons": [str(folder) for folder in self._trees.skeletons],
                     "delivered": str(self._results(deployment.seat)),
                 },
-                files=list(self._variable_files(deployment.workshop)),
+                files=list(self._trees.variable_files(deployment.workshop, deployment.seat.number)),
                 on_event=report,
             )
         except DeliveryFailed as failed:
-            raise DeliveryFailed(str(failed).replace(password, "(password)") if password else str(failed)) from None
+            secrets = [deployment.password.get_secret_value(), *deployment.tokens.values()]
+            raise DeliveryFailed(masked(f"{failed}{_way_out(str(failed), manifest)}", secrets)) from None
+
+    async def target(self, run: UUID, seat: Seat, workshop: str) -> str | None:
+        content = self._trees.workshop(workshop)
+        if content is None or not (manifest := _manifest(content)).has_appliance:
+            return None
+        files = list(self._trees.variable_files(workshop, seat.number))
+        request = {"place": _place(seat, workshop, manifest)}
+        result = await self._execute(run, seat, "target.yml", request=request, files=files)
+        return str(result["target"])
 
     async def measure(self, run: UUID, seat: Seat, workshop: str) -> int | None:
         request = {"workshop": workshop, "delivered": _read_results(self._results(seat))}
@@ -98,9 +111,22 @@ class AnsibleDelivery:
         asked = {**self._seat(run, seat), "archive": str(folder / "home.tar"), "report": str(folder / "report.json")}
         try:
             await asyncio.to_thread(playing.prepare)
-            return await playing.execute({**(variables or {}), "wod_seat": {**asked, **(request or {})}}, files)
+            everywhere = {name: Verbatim(value) for name, value in self._variables.items()}
+            own = {**(variables or {}), "wod_seat": {**asked, **(request or {})}}
+            return await playing.execute(own, files, defaults=everywhere)
         finally:
             await asyncio.to_thread(playing.remove)
+
+    def _scripts(self, names: Sequence[str], manifest: Manifest) -> dict[str, str | None]:
+        """Each script to be compiled, with its path where it is not in the workshop. Raises DeliveryFailed."""
+        inside = {PurePosixPath(name).name for name in names}
+        found = {name: None if name in inside else self._trees.script(name) for name in manifest.compile}
+        missing = [name for name, path in found.items() if name not in inside and path is None]
+        if missing:
+            raise DeliveryFailed(
+                f"compile in {MANIFEST} names {', '.join(missing)}: not in the workshop, nor in scripts/"
+            )
+        return {name: str(path) if path else None for name, path in found.items()}
 
     def _seat(self, run: UUID, seat: Seat) -> dict[str, Any]:
         home = seat.home.parent.resolve() / seat.home.name
@@ -112,32 +138,48 @@ class AnsibleDelivery:
             "uid": seat.uid,
         }
 
-    def _values(self, deployment: Deployment) -> dict[str, Any]:
-        return {
-            **{name: Verbatim(value) for name, value in self._variables.items()},
-            "STDID": deployment.seat.number,
-            "MODEWS": mode(deployment.workshop),
-        }
-
     def _results(self, seat: Seat) -> Path:
         return self._delivered / f"{seat.username}.json"
 
-    def _skeletons(self) -> list[str]:
-        private = [self._private / "skeleton"] if self._private else []
-        return [str(path) for path in (SKELETON, *private) if path.is_dir()]
 
-    def _variable_files(self, workshop: str) -> Iterator[Path]:
-        """Those that are there, a later one winning; the defaults in playbooks/group_vars Ansible reads itself."""
-        name = f"variables_{workshop_of(workshop)}.yml"
-        overlay = [self._private / "ansible"] if self._private else []
-        candidates = [folder / "group_vars" / "all.yml" for folder in overlay]
-        candidates += [folder / "ansible" / name for folder in self._public]
-        candidates += [folder / name for folder in overlay]
-        return (path for path in candidates if path.is_file())
+def _manifest(content: Path) -> Manifest:
+    try:
+        return read_manifest(content)
+    except (MalformedManifest, OSError) as error:
+        raise DeliveryFailed(f"{content.name}: {error}") from None
 
-    @staticmethod
-    def _named(folders: Sequence[Path]) -> str:
-        return ", ".join(str(folder) for folder in folders)
+
+def _place(seat: Seat, workshop: str, manifest: Manifest) -> dict[str, Any]:
+    place = SeatPlace(
+        str(workshop_of(workshop)),
+        seat.number,
+        manifest.first,
+        manifest.has_appliance,
+        manifest.has_appliance_per_seat,
+    )
+    return asdict(place)
+
+
+def _file_names(content: Path) -> list[str]:
+    try:
+        return [name for name, _ in workshop_files(content)]
+    except UnsafeContent as error:
+        raise DeliveryFailed(f"{content.name}: {error}") from None
+
+
+def _seat_variables(deployment: Deployment, manifest: Manifest) -> dict[str, Any]:
+    shown = {"PASSSTU": Verbatim(deployment.password.get_secret_value())} if manifest.shows_password else {}
+    return {
+        **{name: Verbatim(value) for name, value in deployment.tokens.items()},
+        **shown,
+        "STDID": deployment.seat.number,
+        "MODEWS": mode(deployment.workshop),
+    }
+
+
+def _way_out(fault: str, manifest: Manifest) -> str:
+    missing = "'PASSSTU' is undefined" in fault and not manifest.shows_password
+    return f"\nPASSSTU needs varpass: true in {MANIFEST}" if missing else ""
 
 
 def _read_results(path: Path) -> list[str]:

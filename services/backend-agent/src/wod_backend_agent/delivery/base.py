@@ -1,7 +1,7 @@
 """What the agent asks of a way to deliver: a seat made, measured and emptied."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 from uuid import UUID
@@ -34,6 +34,8 @@ class Deployment:
     workshop: str
     registration: int
     password: SecretStr
+    #: more variables for the templates, as secret as the password
+    tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,9 @@ class Delivery(Protocol):
 
     async def create(self, deployment: Deployment, progress: Callable[[Progress], None]) -> None:
         """A fresh home with the rendered workshop; nothing of it where the workshop does not render."""
+
+    async def target(self, run: UUID, seat: Seat, workshop: str) -> str | None:
+        """The address of the machine that the seat works with; None where the workshop needs none."""
 
     async def measure(self, run: UUID, seat: Seat, workshop: str) -> int | None:
         """Per cent of the workshop's code cells that the student has run; None where there are none."""

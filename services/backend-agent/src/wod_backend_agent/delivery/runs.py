@@ -46,13 +46,17 @@ class PlaybookRun:
         for name in ("tmp", "artifacts"):
             (self.folder / name).mkdir(mode=0o700)
 
-    async def execute(self, variables: Mapping[str, Any], files: Sequence[Path] = ()) -> dict[str, Any]:
-        """The task's result; ``variables`` win over ``files``, of which a later one wins. Raises DeliveryFailed.
+    async def execute(
+        self, variables: Mapping[str, Any], files: Sequence[Path] = (), *, defaults: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The task's result; ``variables`` win over ``files``, of which a later one wins, and these over ``defaults``.
+
+        Raises DeliveryFailed.
 
         Cancelling ends every process of the run before it returns.
         """
-        extra = self._write(variables)
-        working = asyncio.create_task(asyncio.to_thread(self._work, [*files, extra]))
+        first, last = self._write("defaults.yml", defaults), self._write("variables.yml", variables)
+        working = asyncio.create_task(asyncio.to_thread(self._work, [first, *files, last]))
         try:
             await asyncio.shield(working)
         except asyncio.CancelledError:
@@ -70,8 +74,8 @@ class PlaybookRun:
             await asyncio.wait({working}, timeout=0.05)
         working.exception()
 
-    def _write(self, variables: Mapping[str, Any]) -> Path:
-        path = self.folder / "variables.yml"
+    def _write(self, name: str, variables: Mapping[str, Any]) -> Path:
+        path = self.folder / name
         path.touch(0o600)
         path.write_text(yaml.dump(dict(variables), Dumper=_Dumper, allow_unicode=True), encoding="utf-8")
         return path

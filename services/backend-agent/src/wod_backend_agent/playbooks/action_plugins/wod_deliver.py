@@ -1,15 +1,16 @@
 """Ansible action: renders a workshop here and has it made into a home on the target, in one task."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
-from types import MappingProxyType
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
+from wod_backend_agent.appliance import NoPlace
+from wod_backend_agent.compiling import CannotCompile, compiled
 from wod_backend_agent.content import UnsafeContent, is_notebook
+from wod_backend_agent.playbook_variables import PlaybookVariables, seat_place
 from wod_backend_agent.playbooks.library.wod_completion import results
 from wod_backend_agent.rendering import CannotRender, RenderedFile, UnresolvedVariable, render_workshop
 from wod_backend_agent.seat_archive import pack
@@ -23,14 +24,15 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        variables = _Variables(self._templar, task_vars or {})
+        variables = PlaybookVariables(self._templar, task_vars or {})
         request = variables["wod_seat"]
         archive = Path(request["archive"])
         try:
-            files = render_workshop(Path(request["content"]), variables)
+            own = seat_place(variables).variables(variables)
+            files = _files(request, PlaybookVariables(self._templar, {**(task_vars or {}), **own}))
             pack(archive, request["workshop"], files, [Path(path) for path in request["skeletons"]])
             _note_results(Path(request["delivered"]), files)
-        except (CannotRender, UnsafeContent, OSError) as error:
+        except (CannotCompile, CannotRender, NoPlace, UnresolvedVariable, UnsafeContent, OSError) as error:
             return result | self._failed(request, str(error))
         arguments = {name: request[name] for name in ("homes", "home", "uid", "run")}
         made: dict[str, Any] = self._execute_module(
@@ -57,34 +59,21 @@ class ActionModule(ActionBase):
         return {"failed": True, "msg": "see the run's report"}
 
 
+def _files(request: Mapping[str, Any], variables: Mapping[str, Any]) -> list[RenderedFile]:
+    """The workshop's, with programs in the place of the scripts that are to be compiled."""
+    scripts = {name: Path(path) if path else None for name, path in request["compile"].items()}
+    rendered = render_workshop(Path(request["content"]), variables, scripts)
+    folder = Path(request["archive"]).parent
+    return [_compiled(file, folder) if PurePosixPath(file.path).name in scripts else file for file in rendered]
+
+
+def _compiled(file: RenderedFile, folder: Path) -> RenderedFile:
+    return RenderedFile(file.path, compiled(file.path, file.content, folder), mode=0o700)
+
+
 def _note_results(path: Path, files: Iterable[RenderedFile]) -> None:
     """What is delivered already run, for the measurement at the end. It must be whole: a crash leaves the old one."""
     found = {result for file in files if is_notebook(file.path) for result in results(file.content)}
     fresh = path.with_suffix(".new")
     fresh.write_text(json.dumps(sorted(found)), encoding="utf-8")
     fresh.replace(path)
-
-
-class _Variables(Mapping[str, Any]):
-    """Ansible's variables, each resolved when it is asked for."""
-
-    def __init__(self, templar: Any, values: Mapping[str, Any]) -> None:
-        self._templar = templar
-        self._values = values
-
-    def __getitem__(self, name: str) -> Any:
-        if name == "hostvars":
-            return MappingProxyType({self._values["inventory_hostname"]: self})
-        try:
-            return self._templar.template(self._values[name])
-        except AnsibleError as error:
-            raise UnresolvedVariable(f"the value of {name} cannot be had: {error}") from None
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._values
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)

@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import json
+import os
 import socket
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,9 +116,9 @@ def settings(agent: ScriptedAgent, keys_file: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-def listed(settings: dict[str, Any]) -> None:
+def listed(settings: dict[str, Any], tmp_path: Path) -> None:
     """The tests' own address may command without a signature."""
-    settings |= {"legacy_peers": "127.0.0.0/8", "allow_loopback_peers": "yes"}
+    settings |= {"legacy_peers": "127.0.0.0/8", "allow_loopback_peers": "yes", "state": tmp_path / "state"}
 
 
 @dataclass
@@ -158,6 +160,37 @@ def open_gate(settings: dict[str, Any]) -> Callable[[], contextlib.AbstractAsync
             yield RunningGate(app.state.gate, http)
 
     return opened
+
+
+@pytest.fixture
+def gate_process(settings: dict[str, Any]) -> Callable[[], contextlib.AbstractAsyncContextManager[tuple[Any, int]]]:
+    """The gate as a process of its own, and its port; killed at the end if it still runs."""
+
+    @contextlib.asynccontextmanager
+    async def started() -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
+        shared = {"legacy_peers": "WOD_LEGACY_PEERS", "allow_loopback_peers": "WOD_ALLOW_LOOPBACK_PEERS"}
+        own = {shared.get(name, f"WOD_MAILGATE_{name.upper()}"): str(value) for name, value in settings.items()}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "wod_mailgate",
+            env={"PATH": os.environ["PATH"], "WOD_MAILGATE_HTTP_PORT": "0", **own},
+            stdout=asyncio.subprocess.PIPE,
+            # its lines are read by nobody after the first ones
+            limit=2**24,
+        )
+        assert process.stdout is not None
+        try:
+            async with asyncio.timeout(60):
+                while (line := json.loads(await process.stdout.readline()))["event"] != "gate open":
+                    pass
+            yield process, line["port"]
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.communicate()
+
+    return started
 
 
 @pytest.fixture

@@ -187,9 +187,9 @@ async def test_an_unsigned_command_from_loopback_is_refused(agent: Any, send: Se
 
 
 async def test_loopback_is_refused_though_its_network_is_listed(
-    settings: dict[str, Any], open_gate: Any, write: Write
+    settings: dict[str, Any], open_gate: Any, write: Write, tmp_path: Path
 ) -> None:
-    settings["legacy_peers"] = "0.0.0.0/0, ::/0"
+    settings |= {"legacy_peers": "0.0.0.0/0, ::/0", "state": tmp_path / "state"}
     async with open_gate() as gate:
         assert (await gate.send(write())).startswith("550 5.7.1 127.0.0.1 is not listed")
 

@@ -6,7 +6,7 @@ import os
 import ssl
 import sys
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from signal import SIGTERM
@@ -21,7 +21,7 @@ from cryptography.x509.oid import NameOID
 
 from wod_common.commands import Command
 from wod_common.tokens import CommandSigner
-from wod_mailgate import server
+from wod_mailgate.settings import Settings
 
 Write = Callable[..., str]
 
@@ -38,20 +38,34 @@ async def _connect(gate: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWrite
     return reader, writer
 
 
-@pytest.mark.usefixtures("listed")
+_SMUGGLED = b"MAIL FROM:<a@b>\r\nRCPT TO:<wodadmin@x>\r\nDATA\r\nSubject: PURGE 6 13\r\n\r\nWKSHP-API101\r\n.\r\n"
+_BEGUN = _ENVELOPE + b"Subject: CREATE 5 12\r\n\r\nWKSHP-API101"
+
+
 @pytest.mark.parametrize(
     "raw",
     [
         _ENVELOPE + b"Subject: CREATE 5 12\n\nWKSHP-API101\n.\n",
-        _ENVELOPE + b"Subject: CREATE 5 12\r\n\r\nWKSHP-API101\n.\r\n",
-        _ENVELOPE + b"Subject: CREATE 5 12\r\n\r\nWKSHP-API101\r.\r\n",
+        _BEGUN + b"\n.\r\n" + _SMUGGLED,
+        _BEGUN + b"\n.\n" + _SMUGGLED,
+        _BEGUN + b"\r\n.\n" + _SMUGGLED,
+        _BEGUN + b"\r.\r\n" + _SMUGGLED,
+        _BEGUN + b"\r\n.\r" + _SMUGGLED,
+        _BEGUN + b"\r\r\n.\r\n",
         _ENVELOPE.replace(b"\r\n", b"\n"),
         b"EHLO x\r\nNOOP\rNOOP\r\n",
     ],
-    ids=["a mail", "one line of it", "bare CR", "commands", "a command with bare CR"],
+    ids=["mail", "LF.CRLF", "LF.LF", "CRLF.LF", "CR.CRLF", "CRLF.CR", "CRCRLF", "commands", "CR in a command"],
 )
 async def test_a_bare_line_end_is_refused_at_once(gate: Any, agent: Any, raw: bytes) -> None:
     said = await gate.talk(raw)
+    assert said.splitlines()[-1].startswith("550 5.5.2 bare LF or CR")
+    assert agent.commands == []
+
+
+@pytest.mark.usefixtures("listed")
+async def test_a_bare_carriage_return_is_refused_from_everyone(gate: Any, agent: Any) -> None:
+    said = await gate.talk(_ENVELOPE + b"Subject: CREATE 5 12\r\r\n\r\nWKSHP-API101\r\n.\r\n")
     assert said.splitlines()[-1].startswith("550 5.5.2 bare LF or CR")
     assert agent.commands == []
 
@@ -95,70 +109,6 @@ async def test_mail_for_the_admin_user_only(
         assert said.splitlines()[-2].startswith(str(code))
 
 
-async def test_a_sixth_recipient_is_too_many(gate: Any) -> None:
-    recipients = b"".join(b"RCPT TO:<wodadmin@%d.example>\r\n" % number for number in range(6))
-    said = await gate.talk(b"EHLO x\r\nMAIL FROM:<a@b>\r\n" + recipients + b"QUIT\r\n")
-    assert [line[:3] for line in said.splitlines()[-7:-1]] == ["250"] * 5 + ["452"]
-
-
-async def test_a_large_mail_is_refused(gate: Any, signed: str, agent: Any) -> None:
-    def mail(lines: int) -> bytes:
-        return _ENVELOPE + f"{signed}{lines * ('x' * 70 + chr(10))}.\nQUIT\n".replace("\n", "\r\n").encode()
-
-    assert (await gate.talk(mail(1))).splitlines()[-2].startswith("250 2.0.0 ")
-    assert (await gate.talk(mail(15_000))).splitlines()[-2].startswith("552 ")
-    assert len(agent.commands) == 1
-
-
-async def test_a_mail_announced_as_large_is_refused_before_it_is_sent(gate: Any) -> None:
-    said = await gate.talk(b"EHLO x\r\nMAIL FROM:<a@b> SIZE=1048577\r\nQUIT\r\n")
-    assert said.splitlines()[-2].startswith("552 ")
-
-
-async def test_a_line_that_never_ends_is_cut_off(gate: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "DATA_BYTES", 10_000)
-    assert "550 5.7.1 the mail is larger" in await gate.talk(_ENVELOPE + b"x" * 30_000)
-
-
-@pytest.mark.usefixtures("listed")
-async def test_several_large_mails_fit_one_connection(gate: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "DATA_BYTES", 10_000)
-    mail = b"Subject: CREATE 5 12\r\n\r\nWKSHP-API101\r\n" + b"x\r\n" * 3_000
-    async with aiosmtplib.SMTP(hostname="127.0.0.1", port=gate.gate.port, start_tls=False) as client:
-        for _ in range(3):
-            _, text = await client.sendmail("a@b.example", ["wodadmin@x.example"], mail)
-            assert text.endswith(" accepted")
-
-
-async def test_too_many_commands_end_the_connection(gate: Any) -> None:
-    said = await gate.talk(b"NOOP\r\n" * 101)
-    assert said.splitlines()[-1].startswith("421 ")
-
-
-async def test_a_silent_peer_is_let_go(open_gate: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "TIMEOUT_SECONDS", 0.05)
-    async with open_gate() as gate:
-        assert (await gate.talk(b"EHLO x\r\n")).startswith("220 ")
-
-
-async def test_one_peer_does_not_take_all_connections(gate: Any) -> None:
-    async with AsyncExitStack() as stack:
-        greetings = []
-        for _ in range(server.CONNECTIONS_PER_PEER + 1):
-            reader, writer = await _connect(gate)
-            stack.callback(writer.close)
-            greetings.append((await reader.readline())[:3])
-        assert greetings == [b"220"] * server.CONNECTIONS_PER_PEER + [b"421"]
-    async with asyncio.timeout(5):
-        while not (await gate.talk(b"QUIT\r\n")).startswith("220 "):
-            pass
-
-
-async def test_all_peers_together_are_bounded(gate: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "CONNECTIONS", 0)
-    assert (await gate.talk(b"")).startswith("421 4.7.0 ")
-
-
 def _self_signed(folder: Path) -> tuple[Path, Path]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mailgate")])
@@ -188,6 +138,82 @@ async def test_a_command_is_taken_over_starttls(
             assert "auth" not in client.esmtp_extensions
             _, text = await client.sendmail("a@b.example", ["wodadmin@x.example"], signed.encode())
         assert text.endswith(" accepted")
+
+
+@pytest.fixture
+def tls(settings: dict[str, Any], tmp_path: Path) -> ssl.SSLContext:
+    settings["tls_cert"], settings["tls_key"] = _self_signed(tmp_path)
+    context = ssl.create_default_context(cafile=settings["tls_cert"])
+    context.check_hostname = False
+    return context
+
+
+async def test_a_stranger_must_encrypt_where_the_operator_says_so(
+    settings: dict[str, Any], open_gate: Any, signed: str, tls: ssl.SSLContext, agent: Any
+) -> None:
+    settings["require_tls"] = "yes"
+    async with open_gate() as gate:
+        said = await gate.talk(_ENVELOPE + signed.replace("\n", "\r\n").encode() + b".\r\nQUIT\r\n")
+        assert said.splitlines()[-2].startswith("5")
+        assert "530 Must issue a STARTTLS command first" in said
+        assert agent.commands == []
+        client = aiosmtplib.SMTP(hostname="127.0.0.1", port=gate.gate.port, start_tls=True, tls_context=tls)
+        async with client:
+            _, text = await client.sendmail("a@b.example", ["wodadmin@x.example"], signed.encode())
+        assert text.endswith(" accepted")
+
+
+@pytest.mark.parametrize("encrypted", [True, False], ids=["after the handshake", "in the handshake"])
+@pytest.mark.usefixtures("tls")
+async def test_a_peer_is_let_go_behind_tls(open_gate: Any, tls: ssl.SSLContext, encrypted: bool) -> None:
+    async with open_gate() as gate:
+        reader, writer = await _connect(gate)
+        writer.write(b"EHLO x\r\nSTARTTLS\r\n")
+        while not (await reader.readline()).startswith(b"220 Ready"):
+            pass
+        if encrypted:
+            await writer.start_tls(tls)
+            writer.write(b"NOOP\r\n")
+            assert (await reader.readline()).startswith(b"250 ")
+        assert len(gate.gate.connections) == 1
+        gate.gate.connections.close()
+        with suppress(ConnectionError, ssl.SSLError):
+            await reader.read()
+        writer.close()
+        async with asyncio.timeout(30):
+            while len(gate.gate.connections):  # noqa: ASYNC110 - the gate has no event for it
+                await asyncio.sleep(0.01)  # poll: the server learns of it a turn later
+
+
+@pytest.mark.usefixtures("listed", "tls")
+async def test_a_listed_peer_need_not_encrypt(settings: dict[str, Any], open_gate: Any) -> None:
+    settings["require_tls"] = "yes"
+    async with open_gate() as gate:
+        assert (await gate.send("Subject: CREATE 5 12\r\n\r\nWKSHP-API101\r\n")).startswith("250 ")
+
+
+@pytest.mark.parametrize("missing", [{"require_tls": True}, {"legacy_peers": "192.0.2.0/24"}, {"tls_cert": "x"}])
+def test_settings_that_miss_their_other_half_are_refused(settings: dict[str, Any], missing: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="WOD_MAILGATE_"):
+        Settings(**settings | missing)
+
+
+async def test_what_was_said_before_starttls_does_not_count(
+    settings: dict[str, Any], open_gate: Any, signed: str, tls: ssl.SSLContext, agent: Any
+) -> None:
+    async with open_gate() as gate:
+        reader, writer = await _connect(gate)
+        await reader.readline()
+        injected = _ENVELOPE.partition(b"\r\n")[2] + signed.replace("\n", "\r\n").encode() + b".\r\n"
+        writer.write(b"EHLO x\r\nSTARTTLS\r\n" + injected)
+        while not (await reader.readline()).startswith(b"220 Ready"):
+            pass
+        with suppress(OSError, ssl.SSLError):
+            await writer.start_tls(tls, ssl_handshake_timeout=5)
+            writer.write(b"QUIT\r\n")
+            await reader.read()
+        writer.close()
+    assert agent.commands == []
 
 
 async def _until_logged(stream: asyncio.StreamReader, event: str) -> dict[str, Any]:

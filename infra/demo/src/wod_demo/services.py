@@ -146,6 +146,7 @@ class Table:
             "WOD_MAILGATE_COMMAND_KEYS": self.state.command_keys,
             "WOD_MAILGATE_AGENT_URL": url(settings.ports.agent),
             "WOD_MAILGATE_AGENT_TOKEN": self.secrets.agent_token,
+            "WOD_MAILGATE_STATE": self.state.root / "mailgate",
             "WOD_LEGACY_PEERS": settings.legacy_peers or None,
             "WOD_ALLOW_LOOPBACK_PEERS": settings.allow_loopback_peers or None,
         }

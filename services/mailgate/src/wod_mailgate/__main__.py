@@ -14,8 +14,8 @@ def main() -> None:
     # aiosmtpd's own lines below WARNING hold addresses and the mails themselves
     logging.getLogger("mail").setLevel(logging.WARNING)
     settings = Settings()
-    # uvicorn ends the application, and with it the gate, on SIGTERM and SIGINT
-    uvicorn.run(create_app(settings), host=settings.host, port=settings.http_port, log_config=None)
+    # uvicorn ends the application, and with it the gate, on SIGTERM and SIGINT; aiosmtpd is made for asyncio's own loop
+    uvicorn.run(create_app(settings), host=settings.host, port=settings.http_port, log_config=None, loop="asyncio")
 
 
 if __name__ == "__main__":

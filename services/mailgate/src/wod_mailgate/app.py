@@ -11,10 +11,14 @@ from wod_common.health import health_router
 from wod_common.problems import add_problem_handlers
 from wod_mailgate.agent import Agent, agent_http
 from wod_mailgate.authority import Authority, KeyRing
+from wod_mailgate.hooks import Hooks
 from wod_mailgate.intake import Intake
 from wod_mailgate.peers import LegacyPeers
-from wod_mailgate.server import Gate, Hooks
+from wod_mailgate.server import Gate
 from wod_mailgate.settings import Settings
+from wod_mailgate.spool import Spool
+from wod_mailgate.spool_files import SpoolFiles
+from wod_mailgate.unsigned import UnsignedCommands
 
 _log = structlog.get_logger(__name__)
 
@@ -24,11 +28,13 @@ def create_app(settings: Settings) -> FastAPI:
     keys = KeyRing(settings.command_keys, settings.location)
     agent = Agent(agent_http(str(settings.agent_url), settings.agent_token))
     authority = Authority(keys, LegacyPeers(settings.legacy_peers, settings.allow_loopback_peers))
-    gate = Gate(Hooks(Intake(authority, agent, settings.location), settings.recipient), _tls(settings))
+    spool = Spool(SpoolFiles(settings.state), agent) if settings.state is not None else None
+    intake = Intake(authority, agent, UnsignedCommands(settings.location), spool)
+    gate = Gate(Hooks(intake, settings.recipient), _tls(settings), settings.require_tls)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with agent.http:
+        async with agent.http, _delivered(spool):
             await gate.start(settings.host, settings.port)
             _log.info("gate open", host=settings.host, port=gate.port, location=settings.location)
             yield
@@ -41,8 +47,21 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(title="mailgate", lifespan=lifespan, openapi_url=None)
     app.state.gate = gate
     add_problem_handlers(app)
-    app.include_router(health_router({"smtp": gate.check, "command_keys": check_keys, "agent": agent.check}))
+    checks = {"smtp": gate.check, "command_keys": check_keys, "agent": agent.check}
+    app.include_router(health_router(checks | ({"spool": spool.check} if spool is not None else {})))
     return app
+
+
+@asynccontextmanager
+async def _delivered(spool: Spool | None) -> AsyncIterator[None]:
+    if spool is None:
+        yield
+        return
+    await spool.start()
+    try:
+        yield
+    finally:
+        await spool.stop()
 
 
 def _tls(settings: Settings) -> ssl.SSLContext | None:

@@ -1,10 +1,7 @@
 """Who may command: the holder of the api-db's key, or a peer that the operator lists."""
 
-import hashlib
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from uuid import NAMESPACE_URL, UUID, uuid5
 
 import jwt
 
@@ -13,8 +10,6 @@ from wod_common.tokens import TOKEN_HEADER, CommandVerifier, InvalidToken
 from wod_mailgate.grammar import Instruction, Mail, header_values
 from wod_mailgate.peers import LegacyPeers
 from wod_mailgate.replies import Refused, Unavailable
-
-_UNSIGNED_IDS = uuid5(NAMESPACE_URL, "urn:wod:unsigned-command-mail")
 
 
 @dataclass
@@ -82,25 +77,3 @@ def agreed(command: Command, instruction: Instruction) -> Command:
     if differing:
         raise Refused(f"the mail and its token differ in: {', '.join(differing)}")
     return command
-
-
-def unsigned(instruction: Instruction, location: int, mail: Mail, raw: bytes) -> Command:
-    return Command(
-        id=_unsigned_id(mail, raw),
-        verb=instruction.verb,
-        location=location,
-        student=instruction.student,
-        last=instruction.last_student,
-        registration=instruction.registration,
-        workshop=instruction.workshop,
-        authority="listed",
-    )
-
-
-def _unsigned_id(mail: Mail, raw: bytes) -> UUID:
-    """The same for a mail that comes twice. Without a Message-ID its content must do, and its date or today's."""
-    message_ids = [value.strip() for value in header_values(mail, "Message-ID")]
-    if message_ids and message_ids[0]:
-        return uuid5(_UNSIGNED_IDS, message_ids[0])
-    today = "" if header_values(mail, "Date") else datetime.now(UTC).date().isoformat()
-    return uuid5(_UNSIGNED_IDS, hashlib.sha256(raw).hexdigest() + today)

@@ -13,10 +13,23 @@ class LegacyPeers:
     allow_own_host: bool
 
     def include(self, peer: str) -> bool:
-        address = _plain(ip_address(peer))
+        try:
+            address = _plain(ip_address(peer))
+        except ValueError:
+            # gone before its address could be asked for
+            return False
         if not any(address in network for network in self.networks):
             return False
         return self.allow_own_host or not _is_own(address)
+
+
+def origin(peer: str) -> str:
+    """Whom limits per peer are counted for: an IPv6 host has a whole /64 to speak from."""
+    try:
+        address = _plain(ip_address(peer))
+    except ValueError:
+        return peer
+    return str(IPv6Network((address, 64), strict=False) if isinstance(address, IPv6Address) else address)
 
 
 def _plain(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:

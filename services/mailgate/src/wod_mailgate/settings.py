@@ -29,6 +29,10 @@ class Settings(BaseSettings):
     #: PEM files; with both, STARTTLS is offered
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    #: refuse mail in clear from whoever is not a listed peer
+    require_tls: bool = False
+    #: the gate's own folder, for the spool of listed peers' commands
+    state: Path | None = None
     #: comma-separated networks whose unsigned commands are taken
     legacy_peers: Annotated[
         tuple[IPv4Network | IPv6Network, ...], NoDecode, Field(validation_alias="WOD_LEGACY_PEERS")
@@ -45,4 +49,12 @@ class Settings(BaseSettings):
     def _tls_is_whole(self) -> "Settings":
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("WOD_MAILGATE_TLS_CERT and WOD_MAILGATE_TLS_KEY go together: set both or neither")
+        if self.require_tls and self.tls_cert is None:
+            raise ValueError("WOD_MAILGATE_REQUIRE_TLS needs WOD_MAILGATE_TLS_CERT and WOD_MAILGATE_TLS_KEY")
+        return self
+
+    @model_validator(mode="after")
+    def _listed_peers_need_a_spool(self) -> "Settings":
+        if self.legacy_peers and self.state is None:
+            raise ValueError("WOD_LEGACY_PEERS needs WOD_MAILGATE_STATE, a folder to spool their commands in")
         return self

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from functools import partial
 
 import httpx
+import psutil
 import pytest
 from chaos_kit import KILLS, Chaos, Guest, Moment, caught, marked, unread
 from visitor import until
@@ -94,6 +95,8 @@ def leave() -> Iterator[Leave]:
             process = subprocess.Popen(["sleep", "600"], env=environment, start_new_session=True)
             stack.callback(process.wait)
             stack.callback(process.kill)
+            while not psutil.Process(process.pid).environ():
+                pass  # the kernel shows a new program's environment a moment after Popen has returned
             return process
 
         yield start

@@ -53,6 +53,8 @@ class Settings(BaseSettings):
     concurrency: Annotated[int, Field(ge=1)] = os.cpu_count() or 1
     #: what one hook may take
     hook_seconds: Annotated[float, Field(gt=0, le=86_400)] = 600.0
+    #: how far everyone who works is, is measured this often
+    completion_minutes: Annotated[float, Field(gt=0, le=1440)] = 5.0
     #: the group of installations that this one belongs to: its ``group_vars`` are read
     group: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")] | None = None
     #: the templates' variables of this location, as a JSON object; every file of the trees may say otherwise

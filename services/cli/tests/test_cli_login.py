@@ -40,9 +40,9 @@ async def test_in_a_terminal_the_password_is_asked_for_and_not_shown(platform: P
     )
     os.close(theirs)
     seen = b""
-    while b"Password of operator" not in seen:
+    # the last blank of the question comes when the echo is off; what was typed before that is thrown away
+    while b"Password of operator" not in seen or not seen.endswith(b": "):
         seen += await asyncio.to_thread(os.read, ours, 1000)
-    # the terminal has the echo off before the question is there
     os.write(ours, f"{SECRET}\n".encode())
     assert await child.wait() == 0
     seen += await asyncio.to_thread(os.read, ours, 1000)
@@ -120,10 +120,8 @@ async def test_an_address_where_nobody_answers_is_named(platform: Platform) -> N
     assert "WOD_API_URL" in ran.problem["detail"]
 
 
-@pytest.mark.parametrize("url", ["ftp://x", "nonsense", "http://", "http://x:99999", "http://[", "\x00"])
+@pytest.mark.parametrize("url", ["ftp://x", "nonsense", "http://", "http://x:99999", "http://["])
 async def test_what_is_no_address_is_a_mistake_in_the_command(platform: Platform, url: str) -> None:
-    if "\x00" in url:
-        pytest.skip("no argument holds it")
     ran = await platform.terminal.run("login", "--url", url, "--account", "operator", "--json", stdin="x\n")
     assert ran.status == 2
     assert "address" in ran.problem["detail"]

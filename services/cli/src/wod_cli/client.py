@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -19,14 +20,10 @@ class Api:
     """``way_out`` says where the address comes from, for whoever finds nobody there."""
 
     def __init__(self, url: str, timeout: float, *, token: str | None = None, way_out: str) -> None:
+        _check_address(url, way_out)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        try:
-            # no settings of the environment: a .netrc would take the place of the token
-            self._http = httpx.Client(base_url=url, timeout=timeout, headers=headers, trust_env=False)
-        except httpx.InvalidURL as error:
-            raise Misused(f"{url!r} is no address: {error}; {way_out}") from error
-        if self._http.base_url.scheme not in {"http", "https"} or not self._http.base_url.host:
-            raise Misused(f"{url!r} is no address of the form https://host[:port]; {way_out}")
+        # no settings of the environment: a .netrc would take the place of the token
+        self._http = httpx.Client(base_url=url, timeout=timeout, headers=headers, trust_env=False)
         self._url = url
         self._way_out = way_out
 
@@ -88,6 +85,18 @@ class Api:
             return NotReachable(f"{self._url} answers {status}: {detail}", status=status)
         failure: Callable[..., Failure] = NotLoggedIn if status == HTTPStatus.UNAUTHORIZED else Failure
         return failure(detail, type_=kind, status=status)
+
+
+def _check_address(url: str, way_out: str) -> None:
+    """Raises Misused. Stricter than httpx, which would look a host named ``x:99999`` up."""
+    try:
+        httpx.URL(url)
+        parts = urlsplit(url)
+        sound = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except (httpx.InvalidURL, ValueError):
+        sound = False
+    if not sound:
+        raise Misused(f"{url!r} is no address of the form https://host[:port]; {way_out}")
 
 
 def _problem(answer: httpx.Response) -> tuple[str, str | None]:

@@ -37,6 +37,7 @@ async def real_parts(settings: Settings) -> AsyncIterator[Outside]:
         runs=runs,
         delivered=delivered,
         variables=settings.variables,
+        accounts=settings.linux_accounts(),
     )
     client = httpx.AsyncClient(base_url=str(settings.api_url), timeout=REPORT_TIMEOUT_SECONDS, trust_env=False)
     async with client, JupyterHub(url=str(settings.hub_url), token=settings.hub_token) as hub:

@@ -2,11 +2,12 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, HttpUrl, Json, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from wod_backend_agent.accounts import LinuxAccounts
 from wod_backend_agent.delivery.base import Seat
 from wod_backend_agent.trees import Trees
 
@@ -31,6 +32,11 @@ class Settings(BaseSettings):
     homes: Path
     #: student N runs under uid ``uid_base + N``; without it all seats share the agent's account
     uid_base: Annotated[int, Field(ge=1000)] | None = None
+    #: ``linux``: each seat is a Linux account ``student<N>`` with its group, made where it is missing, under the uid above
+    #: or, without ``uid_base``, one that the host chooses
+    accounts: Literal["folders", "linux"] = "folders"
+    #: with ``linux``, the account of the operator's automation that may see the homes and write into workshops
+    automation_account: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")] | None = None
     #: the journal and the private folders of runs
     state: Path
     #: content folders, colon separated, earlier ones first
@@ -63,7 +69,7 @@ class Settings(BaseSettings):
     def _split(cls, value: Any) -> Any:
         return [part for part in value.split(":") if part] if isinstance(value, str) else value
 
-    @field_validator("private", "uid_base", "group", mode="before")
+    @field_validator("private", "uid_base", "group", "automation_account", mode="before")
     @classmethod
     def _empty_is_none(cls, value: Any) -> Any:
         return None if value == "" else value
@@ -71,6 +77,9 @@ class Settings(BaseSettings):
     def trees(self) -> Trees:
         private = self.private.resolve() if self.private else None
         return Trees([folder.resolve() for folder in self.notebooks], private, self.group)
+
+    def linux_accounts(self) -> LinuxAccounts | None:
+        return LinuxAccounts(self.automation_account) if self.accounts == "linux" else None
 
     def seat(self, number: int) -> Seat:
         uid = None if self.uid_base is None else self.uid_base + number

@@ -42,6 +42,8 @@ class Outside:
     hub: Hub
     reporter: Reporter
     heartbeats: HeartbeatTaker
+    #: commands that are handed to the delivery for each one that it works on at the time
+    ahead: int = 1
 
 
 #: Opens what the agent speaks to, and closes it.
@@ -87,8 +89,9 @@ async def _assemble(
     sealer = Sealer(settings.secret.get_secret_value(), "agent-journal")
     outbox = Outbox(journal, parts.reporter, sealer)
     stack.push_async_callback(outbox.stop)
-    execution = Execution(journal, parts.delivery, parts.hub, sealer, settings.seat, _hooks(settings, journal))
-    scheduler = Scheduler(journal, execution, feed, settings.concurrency)
+    hooks, at_once = _hooks(settings, journal), settings.concurrency
+    execution = Execution(journal, parts.delivery, parts.hub, sealer, settings.seat, hooks, at_once)
+    scheduler = Scheduler(journal, execution, feed, at_once, at_once * parts.ahead)
     stack.push_async_callback(scheduler.stop)
     await scheduler.resume()
     await outbox.resume()

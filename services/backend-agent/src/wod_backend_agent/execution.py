@@ -29,6 +29,8 @@ COMMAND_SECONDS = Histogram(
 )
 #: A hub that is restarted is back within 20 s; a cleaning must not fail for that.
 HUB_PATIENCE_SECONDS = 60.0
+#: A server that starts waits for itself half of the time.
+STARTS_PER_PLACE = 2
 
 
 class Execution:
@@ -42,13 +44,19 @@ class Execution:
         sealer: Sealer,
         seat: Callable[[int], Seat],
         hooks: Hooks,
+        concurrency: int,
     ) -> None:
+        """``concurrency`` is that of what each command does beside its delivery, which has a limit of its own."""
         self._journal = journal
         self._delivery = delivery
         self._hub = hub
         self._sealer = sealer
         self._seat = seat
         self._hooks = hooks
+        self._place_for_hooks = asyncio.Semaphore(concurrency)
+        self._place_for_starts = asyncio.Semaphore(concurrency * STARTS_PER_PLACE)
+        # a hash fills a core, and runs of Ansible need the others
+        self._place_to_hash = asyncio.Semaphore(1)
         self._verbs = {
             Verb.CREATE: self._create,
             Verb.CLEANUP: self._measure_and_clean,
@@ -87,7 +95,7 @@ class Execution:
         password = await self._password(command)
         await self._close_to_predecessor(command.student)
         # on the other core while Ansible starts
-        hashing = asyncio.create_task(asyncio.to_thread(hash_password, password))
+        hashing = asyncio.create_task(self._hash(password))
         tokens = await self._hook("create", command, password)
         deployment = Deployment(
             run=command.id,
@@ -105,6 +113,10 @@ class Execution:
         await self._hook("post-copy", command, password, tokens.values())
         return await self._journal.finish_create(command, await hashing, time.monotonic() - began)
 
+    async def _hash(self, password: str) -> str:
+        async with self._place_to_hash:
+            return await asyncio.to_thread(hash_password, password)
+
     async def _hook(self, kind: str, command: Command, password: str, secrets: Collection[str] = ()) -> dict[str, str]:
         """Runs the workshop's hooks of that kind, if it has any, and returns the tokens they hand over."""
         if not self._hooks.found(kind, command.workshop):
@@ -112,7 +124,8 @@ class Execution:
         seat = self._seat(command.student)
         target = await self._delivery.target(command.id, seat, command.workshop)
         call = HookCall(kind, command.id, seat, command.workshop, password, target, command.last, secrets)
-        return await self._hooks.run(call)
+        async with self._place_for_hooks:
+            return await self._hooks.run(call)
 
     async def _lock_and_hook(self, kind: str, command: Command) -> None:
         """The hook still finds the homes, and nobody in them; the password that it may set elsewhere is nobody's."""
@@ -191,7 +204,8 @@ class Execution:
         self._note(command, Progress("server", 95, "Your notebook server is starting"), began)
         ready = Progress("server", 100, "Your notebook server will start when you sign in")
         with suppress(HubUnavailable):
-            await self._hub.start_server(username)
+            async with self._place_for_starts:
+                await self._hub.start_server(username)
             ready = Progress("server", 100, "Your notebook server is ready")
         self._note(command, ready, began)
 

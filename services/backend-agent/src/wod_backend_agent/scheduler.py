@@ -1,4 +1,4 @@
-"""Which command runs when: one at a time per seat, N in all, in order of arrival."""
+"""Which command runs when: one at a time per seat, a bounded number in all, in order of arrival."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
@@ -41,13 +41,20 @@ def overlap(one: Command, other: Command) -> bool:
 
 
 class Scheduler:
-    """Everything here happens in the event loop; the journal has decided before what is superseded."""
+    """Everything here happens in the event loop; the journal has decided before what is superseded.
 
-    def __init__(self, journal: Journal, runner: Runner, feed: Feed, concurrency: int) -> None:
+    The delivery works for ``concurrency`` commands at a time. ``in_flight`` may be more: the next ones are made ready while it
+    works, and stand in its own line in the same order.
+    """
+
+    def __init__(
+        self, journal: Journal, runner: Runner, feed: Feed, concurrency: int, in_flight: int | None = None
+    ) -> None:
         self._journal = journal
         self._runner = runner
         self._feed = feed
         self._concurrency = concurrency
+        self._in_flight = in_flight or concurrency
         self._waiting: list[Command] = []
         self._line_is_empty = asyncio.Event()
         self._runs: dict[UUID, Run] = {}
@@ -118,7 +125,7 @@ class Scheduler:
     def _pump(self) -> None:
         self._fill_places()
         self._queue_progress.look(self._waiting, self._working())
-        if self._waiting:
+        if self._waiting or len(self._working()) > self._concurrency:
             self._line_is_empty.clear()
         else:
             self._line_is_empty.set()
@@ -126,7 +133,7 @@ class Scheduler:
     def _fill_places(self) -> None:
         taken = self._reserved.union(*(run.command.students for run in self._runs.values()))
         for command in list(self._waiting):
-            if len(self._working()) >= self._concurrency:
+            if len(self._working()) >= self._in_flight:
                 return
             if taken.isdisjoint(command.students):
                 self._waiting.remove(command)

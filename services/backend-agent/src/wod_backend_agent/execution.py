@@ -4,13 +4,13 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
-from uuid import UUID
 
 import structlog
 from prometheus_client import Histogram
 from pydantic import SecretStr
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
+from wod_backend_agent.access import Access, HubAlone
 from wod_backend_agent.delivery.base import Delivery, DeliveryFailed, Deployment, Progress, Seat
 from wod_backend_agent.hooks import HookCall, HookFailed, Hooks
 from wod_backend_agent.hub import Hub, HubUnavailable
@@ -29,8 +29,6 @@ COMMAND_SECONDS = Histogram(
 )
 #: A hub that is restarted is back within 20 s; a cleaning must not fail for that.
 HUB_PATIENCE_SECONDS = 60.0
-#: A server that starts waits for itself half of the time.
-STARTS_PER_PLACE = 2
 
 
 class Execution:
@@ -44,19 +42,17 @@ class Execution:
         sealer: Sealer,
         seat: Callable[[int], Seat],
         hooks: Hooks,
-        concurrency: int,
+        access: Access | None = None,
     ) -> None:
-        """``concurrency`` is that of what each command does beside its delivery, which has a limit of its own."""
         self._journal = journal
         self._delivery = delivery
         self._hub = hub
         self._sealer = sealer
         self._seat = seat
         self._hooks = hooks
-        self._place_for_hooks = asyncio.Semaphore(concurrency)
-        self._place_for_starts = asyncio.Semaphore(concurrency * STARTS_PER_PLACE)
         # a hash fills a core, and runs of Ansible need the others
         self._place_to_hash = asyncio.Semaphore(1)
+        self._access = access or HubAlone()
         self._verbs = {
             Verb.CREATE: self._create,
             Verb.CLEANUP: self._measure_and_clean,
@@ -93,7 +89,8 @@ class Execution:
 
     async def _create(self, command: Command, began: float) -> bool:
         password = await self._password(command)
-        await self._close_to_predecessor(command.student)
+        await self._close_to_predecessor(command)
+        await self._access.open(command.id, self._seat(command.student), command.workshop, password)
         # on the other core while Ansible starts
         hashing = asyncio.create_task(self._hash(password))
         tokens = await self._hook("create", command, password)
@@ -124,8 +121,7 @@ class Execution:
         seat = self._seat(command.student)
         target = await self._delivery.target(command.id, seat, command.workshop)
         call = HookCall(kind, command.id, seat, command.workshop, password, target, command.last, secrets)
-        async with self._place_for_hooks:
-            return await self._hooks.run(call)
+        return await self._hooks.run(call)
 
     async def _lock_and_hook(self, kind: str, command: Command) -> None:
         """The hook still finds the homes, and nobody in them; the password that it may set elsewhere is nobody's."""
@@ -134,14 +130,16 @@ class Execution:
         for student in command.students:
             await self._journal.close_login(student)
             await self._lock_out(self._seat(student).username)
+            await self._access.lock(command.id, self._seat(student))
         await self._hook(kind, command, new_password())
 
-    async def _close_to_predecessor(self, student: int) -> None:
+    async def _close_to_predecessor(self, command: Command) -> None:
         """A seat that comes without its cleaning is still open to somebody."""
-        known = await self._journal.deployed()
+        student, known = command.student, await self._journal.deployed()
         if student in known or await self._journal.password_hash(student) is not None:
             await self._journal.close_login(student)
             await self._lock_out(self._seat(student).username)
+            await self._access.lock(command.id, self._seat(student))
 
     async def _password(self, command: Command) -> str:
         sealed = await self._journal.sealed_password(command.id)
@@ -152,7 +150,7 @@ class Execution:
     async def _measure_and_clean(self, command: Command, began: float) -> bool:
         completion = await self._completion(command)
         await self._lock_and_hook("cleanup", command)
-        await self._empty(command.id, command.student)
+        await self._empty(command, command.student)
         return await self._journal.finish_cleaning(command, completion, time.monotonic() - began)
 
     async def _reset(self, command: Command, began: float) -> bool:
@@ -164,11 +162,11 @@ class Execution:
             # the seats that a crash has cut off are emptied again with the others
             step = Progress("reset", 100 * done // count, f"Resetting seat {student} ({done + 1} of {count})")
             self._note(command, step, began)
-            await self._empty(command.id, student)
+            await self._empty(command, student)
         return await self._journal.finish_cleaning(command, None, time.monotonic() - began)
 
     async def _clean(self, command: Command, began: float) -> bool:
-        await self._empty(command.id, command.student)
+        await self._empty(command, command.student)
         return await self._journal.finish_cleaning(command, None, time.monotonic() - began)
 
     async def _completion(self, command: Command) -> int | None:
@@ -185,11 +183,12 @@ class Execution:
         await self._journal.remember_completion(command.id, completion)
         return completion
 
-    async def _empty(self, run: UUID, student: int) -> None:
+    async def _empty(self, command: Command, student: int) -> None:
         seat = self._seat(student)
         await self._journal.close_login(student)
         await self._lock_out(seat.username)
-        await self._delivery.clean(run, seat)
+        await self._access.shut(command.id, seat, command.workshop)
+        await self._delivery.clean(command.id, seat)
         # a login that was being checked while the password was taken away may have come through
         await self._lock_out(seat.username)
 
@@ -204,8 +203,7 @@ class Execution:
         self._note(command, Progress("server", 95, "Your notebook server is starting"), began)
         ready = Progress("server", 100, "Your notebook server will start when you sign in")
         with suppress(HubUnavailable):
-            async with self._place_for_starts:
-                await self._hub.start_server(username)
+            await self._hub.start_server(username)
             ready = Progress("server", 100, "Your notebook server is ready")
         self._note(command, ready, began)
 

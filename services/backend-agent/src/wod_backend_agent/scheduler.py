@@ -17,6 +17,9 @@ from wod_common.commands import Command
 
 log = structlog.get_logger()
 
+#: A server that starts waits half of the time.
+TAILS_PER_PLACE = 2
+
 
 class Runner(Protocol):
     async def run(self, command: Command, finished: Callable[[], Awaitable[None]]) -> None:
@@ -29,6 +32,7 @@ class Run:
     command: Command
     work: asyncio.Task[None]
     in_tail: bool = False
+    has_place_for_tail: bool = False
     cancelled: bool = False
 
     def concerns(self, command: Command) -> bool:
@@ -57,6 +61,7 @@ class Scheduler:
         self._in_flight = in_flight or concurrency
         self._waiting: list[Command] = []
         self._line_is_empty = asyncio.Event()
+        self._places_for_tails = asyncio.Semaphore(concurrency * TAILS_PER_PLACE)
         self._runs: dict[UUID, Run] = {}
         self._reserved: set[int] = set()
         self._queue_progress = QueueProgress(self._tell_place)
@@ -156,6 +161,8 @@ class Scheduler:
             self._pump()
             # in a rush a lab that is made counts more than a server that its visitor's sign-in starts as well
             await self._line_is_empty.wait()
+            await self._places_for_tails.acquire()
+            run.has_place_for_tail = True
 
         run = Run(command, asyncio.create_task(self._runner.run(command, finished)))
         self._runs[command.id] = run
@@ -163,6 +170,8 @@ class Scheduler:
 
     async def _keep(self, run: Run) -> None:
         await asyncio.wait([run.work])
+        if run.has_place_for_tail:
+            self._places_for_tails.release()
         if not run.work.cancelled() and (error := run.work.exception()):
             # it stands as running in the journal, and the next start of the agent runs it again
             log.error("a run's result could not be kept", command=str(run.command.id), exc_info=error)

@@ -9,11 +9,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import UUID
 
+from wod_backend_agent.accounts import LinuxAccounts
 from wod_backend_agent.appliance import SeatPlace
 from wod_backend_agent.content import UnsafeContent, is_notebook, mode, workshop_files, workshop_of
 from wod_backend_agent.delivery.base import DeliveryFailed, Deployment, Progress, Seat
 from wod_backend_agent.delivery.fed_runs import Order
-from wod_backend_agent.delivery.line import Line
+from wod_backend_agent.delivery.line import Line, Pace
 from wod_backend_agent.delivery.runs import PLAYBOOKS, Verbatim
 from wod_backend_agent.manifest import FILE as MANIFEST
 from wod_backend_agent.manifest import MalformedManifest, Manifest, read_manifest
@@ -21,8 +22,6 @@ from wod_backend_agent.masking import masked
 from wod_backend_agent.processes import end_processes_with
 from wod_backend_agent.trees import Trees
 
-#: A run of Ansible stays open for this after its last order: one that comes then need not wait for its start.
-IDLE_SECONDS = 30.0
 ORDER = "order.json"
 
 
@@ -40,15 +39,16 @@ class AnsibleDelivery:
         runs: Path,
         delivered: Path,
         variables: Mapping[str, str],
-        concurrency: int = 1,
-        idle_seconds: float = IDLE_SECONDS,
+        pace: Pace = Pace(),  # noqa: B008 - frozen
+        accounts: LinuxAccounts | None = None,
     ) -> None:
         self._trees = trees
         self._homes = homes.resolve()
         self._runs = runs.resolve()
         self._delivered = delivered.resolve()
         self._variables = dict(variables)
-        self._line = Line(self._runs, concurrency, idle_seconds)
+        self._accounts = accounts
+        self._line = Line(self._runs, pace)
 
     async def aclose(self) -> None:
         """Ends every run of Ansible."""
@@ -78,6 +78,7 @@ class AnsibleDelivery:
                     "compile": self._scripts(names, manifest),
                     "skeletons": [str(folder) for folder in self._trees.skeletons],
                     "delivered": str(self._results(deployment.seat)),
+                    "account": self._accounts and self._accounts.opened(deployment.password),
                 },
                 files=list(self._trees.variable_files(deployment.workshop, deployment.seat.number)),
                 began=lambda: progress(Progress("deliver", 40, _preparing(names))),
@@ -103,6 +104,11 @@ class AnsibleDelivery:
 
     async def clean(self, run: UUID, seat: Seat) -> None:
         await self._execute(run, seat, "clean.yml")
+
+    async def lock(self, run: UUID, seat: Seat) -> None:
+        """Nobody gets into the seat's account, and no process of it lives; without accounts nothing is done."""
+        if self._accounts:
+            await self._execute(run, seat, "clean.yml", request={"lock": True})
 
     async def _execute(
         self,
@@ -154,6 +160,7 @@ class AnsibleDelivery:
             "homes": str(self._homes),
             "home": str(home),
             "uid": seat.uid,
+            "account": self._accounts and self._accounts.closed(),
         }
 
     def _results(self, seat: Seat) -> Path:

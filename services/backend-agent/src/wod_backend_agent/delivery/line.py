@@ -23,13 +23,20 @@ class _Waiting:
     was_put_back: bool = False
 
 
-class Line:
-    """Served in order of arrival by up to ``most`` runs; one stays for ``idle_seconds`` when there is nothing to do."""
+@dataclass(frozen=True)
+class Pace:
+    """So many runs at a time; one stays open for ``idle_seconds`` after an order: the next need not wait for its start."""
 
-    def __init__(self, folder: Path, most: int, idle_seconds: float) -> None:
+    most: int = 1
+    idle_seconds: float = 30.0
+
+
+class Line:
+    """Served in order of arrival."""
+
+    def __init__(self, folder: Path, pace: Pace) -> None:
         self._folder = folder
-        self._most = most
-        self._idle_seconds = idle_seconds
+        self._pace = pace
         self._waiting: deque[_Waiting] = deque()
         self._came = asyncio.Event()
         #: every run, and of them those that take orders, now or when they have started
@@ -69,7 +76,7 @@ class Line:
         """Nothing waits while a run could be opened for it."""
         if self._waiting:
             self._came.set()
-        while len(self._waiting) > len(self._serving) - self._busy and len(self._serving) < self._most:
+        while len(self._waiting) > len(self._serving) - self._busy and len(self._serving) < self._pace.most:
             run = asyncio.create_task(self._serve())
             self._runs.add(run)
             self._serving.add(run)
@@ -98,7 +105,7 @@ class Line:
     async def _next(self) -> _Waiting | None:
         """None where nothing has come for a while."""
         try:
-            async with asyncio.timeout(self._idle_seconds):
+            async with asyncio.timeout(self._pace.idle_seconds):
                 while not self._waiting:
                     self._came.clear()
                     await self._came.wait()

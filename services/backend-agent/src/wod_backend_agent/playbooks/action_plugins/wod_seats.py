@@ -100,10 +100,11 @@ class ActionModule(ActionBase):
 
     def _variables(self, order: Order) -> dict[str, Any]:
         """As if each had been given to Ansible with ``-e``: the location's, the files', and what the agent says."""
-        found: dict[str, Any] = dict(self._common) | order["defaults"]
+        found: dict[str, Any] = {**self._common, **order["defaults"]}
         for path in order["files"]:
             found |= self._read(path)
-        return found | order["variables"]
+        found |= order["variables"]
+        return found
 
     def _read(self, path: str) -> dict[str, Any]:
         found = self._loader.load_from_file(path, cache="none", trusted_as_template=True)

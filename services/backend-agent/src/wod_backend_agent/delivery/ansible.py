@@ -5,6 +5,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import UUID
@@ -131,8 +132,7 @@ class AnsibleDelivery:
             "variables": {**(variables or {}), "wod_seat": {**asked, **(request or {})}},
         }
         try:
-            await asyncio.to_thread(_write_order, folder, order)
-            return await self._line.do(Order(folder / ORDER, began))
+            return await self._line.do(Order(folder / ORDER, partial(_write_order, folder, order), began))
         except DeliveryFailed as failed:
             raise DeliveryFailed(_report(folder) or str(failed)) from None
         except asyncio.CancelledError:

@@ -20,9 +20,10 @@ Line = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Order:
-    """The path is that of a file that Ansible reads: a pipe of paths is never full."""
+    """The path is that of a file that Ansible reads: a pipe of paths is never full. ``write`` makes it, when its turn comes."""
 
     path: Path
+    write: Callable[[], None]
     began: Callable[[], None] = lambda: None
 
 
@@ -80,7 +81,8 @@ class FedRun:
         await self._line(had_begun=False)
 
     async def do(self, order: Order) -> dict[str, Any]:
-        """The task's result. Raises DeliveryFailed, and of it RunEnded."""
+        """The task's result. Raises DeliveryFailed, and of it RunEnded; OSError where the order cannot be written."""
+        await _to_the_end(order.write)
         os.write(self._orders, f"{order.path}\n".encode())
         had_begun = False
         while "result" not in (line := await self._line(had_begun=had_begun)):
@@ -113,6 +115,15 @@ class FedRun:
     def _end_lines(self, _working: object) -> None:
         asyncio.get_running_loop().remove_reader(self._said)
         self._lines.put_nowait(None)
+
+
+async def _to_the_end(work: Callable[[], None]) -> None:
+    """Also when it is cancelled: what is removed afterwards must not come back."""
+    working = asyncio.create_task(asyncio.to_thread(work))
+    try:
+        await asyncio.shield(working)
+    finally:
+        await asyncio.wait([working])
 
 
 @contextmanager

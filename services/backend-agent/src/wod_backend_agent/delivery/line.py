@@ -122,7 +122,7 @@ class Line:
         except RunEnded as ended:
             self._put_back_or_fail(waiting, ended)
             return False
-        except DeliveryFailed as failed:
+        except (DeliveryFailed, OSError) as failed:
             _fail(waiting, failed)
         except asyncio.CancelledError:
             waiting.result.cancel()

@@ -44,6 +44,8 @@ class Outside:
     reporter: Reporter
     heartbeats: HeartbeatTaker
     access: Access = field(default_factory=HubAlone)
+    #: commands that are handed to the delivery for each one that it works on at the time
+    ahead: int = 1
 
 
 #: Opens what the agent speaks to, and closes it.
@@ -91,7 +93,7 @@ async def _assemble(
     stack.push_async_callback(outbox.stop)
     hooks = _hooks(settings, journal)
     execution = Execution(journal, parts.delivery, parts.hub, sealer, settings.seat, hooks, parts.access)
-    scheduler = Scheduler(journal, execution, feed, settings.concurrency)
+    scheduler = Scheduler(journal, execution, feed, settings.concurrency, settings.concurrency * parts.ahead)
     stack.push_async_callback(scheduler.stop)
     await scheduler.resume()
     await outbox.resume()
@@ -119,7 +121,7 @@ def _hooks(settings: Settings, journal: Journal) -> Hooks:
     """Their folders are among the runs', which the next start clears of what a killed agent has left."""
     api_url = settings.variables.get("WODAPIURL", str(settings.api_url)).rstrip("/")
     folder = settings.state / "runs" / "hooks"
-    return Hooks(settings.trees(), folder, api_url, settings.hook_seconds, journal.keep_hook)
+    return Hooks(settings.trees(), folder, api_url, settings.hook_seconds, journal.keep_hook, settings.concurrency)
 
 
 def _route(app: FastAPI, settings: Settings, parts: Outside, intake: Intake, feed: Feed, logins: Logins) -> None:

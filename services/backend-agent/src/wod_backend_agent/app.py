@@ -99,7 +99,7 @@ async def _assemble(
     await outbox.resume()
     logins = Logins(journal, settings.seats)
     stack.callback(logins.close)
-    reconciliation = Reconciliation(journal, scheduler, parts.hub)
+    reconciliation = Reconciliation(journal, scheduler, parts.hub, parts.access, settings.seat)
     stack.push_async_callback(reconciliation.stop)
     vitals = Vitals(journal, scheduler, parts.hub, settings.concurrency, settings.homes)
     heart = Heart(vitals.heartbeat, parts.heartbeats, reconciliation, heartbeat_seconds)

@@ -148,7 +148,7 @@ async def test_a_server_whose_processes_hog_memory_together_is_ended(student: Se
 
 async def test_one_file_is_no_larger_than_the_seat_has_room(student: Seat) -> None:
     printed = await run(student, FILL % (DISK + 20, "'large'"))
-    assert printed in {"[Errno 27] File too large", "ended"}
+    assert "File too large" in printed or printed == "ended"
     assert (student.home / "large").stat().st_size <= DISK * MIB
 
 

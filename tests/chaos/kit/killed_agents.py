@@ -83,6 +83,7 @@ class DirectDelivery:
             "home": str(seat.home),
             "archive": archive and str(archive),
             "run": str(run),
+            "uid": None,
         }
         program = (
             f"import json, runpy; runpy.run_path({wod_seat.__file__!r})['seat'](json.loads({json.dumps(arguments)!r}))"

@@ -4,7 +4,7 @@ import fcntl
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from uuid import UUID
@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 from prometheus_client import REGISTRY
 
+from wod_backend_agent.access import Access, HubAlone
 from wod_backend_agent.commands import Intake, commands_router
 from wod_backend_agent.completion_measuring import Measuring
 from wod_backend_agent.completions import Completions
@@ -44,6 +45,9 @@ class Outside:
     hub: Hub
     reporter: Reporter
     heartbeats: HeartbeatTaker
+    access: Access = field(default_factory=HubAlone)
+    #: commands that are handed to the delivery for each one that it works on at the time
+    ahead: int = 1
 
 
 #: Opens what the agent speaks to, and closes it.
@@ -89,14 +93,15 @@ async def _assemble(
     sealer = Sealer(settings.secret.get_secret_value(), "agent-journal")
     outbox = Outbox(journal, parts.reporter, sealer)
     stack.push_async_callback(outbox.stop)
-    execution = Execution(journal, parts.delivery, parts.hub, sealer, settings.seat, _hooks(settings, journal))
-    scheduler = Scheduler(journal, execution, feed, settings.concurrency)
+    hooks = _hooks(settings, journal)
+    execution = Execution(journal, parts.delivery, parts.hub, sealer, settings.seat, hooks, parts.access)
+    scheduler = Scheduler(journal, execution, feed, settings.concurrency, settings.concurrency * parts.ahead)
     stack.push_async_callback(scheduler.stop)
     await scheduler.resume()
     await outbox.resume()
     logins = Logins(journal, settings.seats)
     stack.callback(logins.close)
-    reconciliation = Reconciliation(journal, scheduler, parts.hub)
+    reconciliation = Reconciliation(journal, scheduler, parts.hub, parts.access, settings.seat)
     stack.push_async_callback(reconciliation.stop)
     completions = _completions(settings, parts, journal, scheduler)
     completions.start()
@@ -126,7 +131,7 @@ def _hooks(settings: Settings, journal: Journal) -> Hooks:
     """Their folders are among the runs', which the next start clears of what a killed agent has left."""
     api_url = settings.variables.get("WODAPIURL", str(settings.api_url)).rstrip("/")
     folder = settings.state / "runs" / "hooks"
-    return Hooks(settings.trees(), folder, api_url, settings.hook_seconds, journal.keep_hook)
+    return Hooks(settings.trees(), folder, api_url, settings.hook_seconds, journal.keep_hook, settings.concurrency)
 
 
 def _route(app: FastAPI, settings: Settings, parts: Outside, intake: Intake, feed: Feed, logins: Logins) -> None:

@@ -12,10 +12,10 @@ from wod_backend_agent.appliance import SeatPlace
 from wod_backend_agent.content import UnsafeContent, is_notebook, mode, workshop_files, workshop_of
 from wod_backend_agent.delivery.base import DeliveryFailed, Deployment, Progress, Seat
 from wod_backend_agent.delivery.runs import PlaybookRun, Verbatim
-from wod_backend_agent.manifest import FILE as MANIFEST
 from wod_backend_agent.manifest import MalformedManifest, Manifest, read_manifest
 from wod_backend_agent.masking import masked
 from wod_backend_agent.trees import Trees
+from wod_common.wod_yml import FILE as MANIFEST
 
 
 class AnsibleDelivery:

@@ -153,7 +153,7 @@ def _place(seat: Seat, workshop: str, manifest: Manifest) -> dict[str, Any]:
     place = SeatPlace(
         str(workshop_of(workshop)),
         seat.number,
-        manifest.first,
+        seat.first or manifest.first,
         manifest.has_appliance,
         manifest.has_appliance_per_seat,
     )

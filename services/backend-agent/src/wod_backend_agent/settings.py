@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, HttpUrl, Json, SecretStr, ValidationError, field_validator
+from pydantic import Field, FilePath, HttpUrl, Json, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from wod_backend_agent.delivery.base import Seat
@@ -55,6 +55,10 @@ class Settings(BaseSettings):
     hook_seconds: Annotated[float, Field(gt=0, le=86_400)] = 600.0
     #: the group of installations that this one belongs to: its ``group_vars`` are read
     group: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")] | None = None
+    #: the location's name in the overlay's inventory; WODBEFQDN of its variables, or else localhost
+    inventory_host: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] | None = None
+    #: holds or prints the password of what the trees keep encrypted with Ansible Vault
+    vault_password_file: FilePath | None = None
     #: the templates' variables of this location, as a JSON object; every file of the trees may say otherwise
     variables: Annotated[Json[dict[str, str]], NoDecode, Field(validate_default=False)] = {}
 
@@ -63,14 +67,16 @@ class Settings(BaseSettings):
     def _split(cls, value: Any) -> Any:
         return [part for part in value.split(":") if part] if isinstance(value, str) else value
 
-    @field_validator("private", "uid_base", "group", mode="before")
+    @field_validator("private", "uid_base", "group", "inventory_host", "vault_password_file", mode="before")
     @classmethod
     def _empty_is_none(cls, value: Any) -> Any:
         return None if value == "" else value
 
     def trees(self) -> Trees:
         private = self.private.resolve() if self.private else None
-        return Trees([folder.resolve() for folder in self.notebooks], private, self.group)
+        vault = self.vault_password_file.resolve() if self.vault_password_file else None
+        host = self.inventory_host or self.variables.get("WODBEFQDN") or "localhost"
+        return Trees([folder.resolve() for folder in self.notebooks], private, self.group, host, vault)
 
     def seat(self, number: int) -> Seat:
         uid = None if self.uid_base is None else self.uid_base + number

@@ -11,7 +11,8 @@ from uuid import UUID
 from wod_backend_agent.appliance import SeatPlace
 from wod_backend_agent.content import UnsafeContent, is_notebook, mode, workshop_files, workshop_of
 from wod_backend_agent.delivery.base import DeliveryFailed, Deployment, Progress, Seat
-from wod_backend_agent.delivery.runs import PlaybookRun, Verbatim
+from wod_backend_agent.delivery.runs import PlaybookRun
+from wod_backend_agent.inventory import Verbatim, write_inventory
 from wod_backend_agent.manifest import MalformedManifest, Manifest, read_manifest
 from wod_backend_agent.masking import masked
 from wod_backend_agent.trees import Trees
@@ -70,7 +71,7 @@ class AnsibleDelivery:
                     "skeletons": [str(folder) for folder in self._trees.skeletons],
                     "delivered": str(self._results(deployment.seat)),
                 },
-                files=list(self._trees.variable_files(deployment.workshop, deployment.seat.number)),
+                workshop=deployment.workshop,
                 on_event=report,
             )
         except DeliveryFailed as failed:
@@ -81,9 +82,8 @@ class AnsibleDelivery:
         content = self._trees.workshop(workshop)
         if content is None or not (manifest := _manifest(content)).has_appliance:
             return None
-        files = list(self._trees.variable_files(workshop, seat.number))
         request = {"place": _place(seat, workshop, manifest)}
-        result = await self._execute(run, seat, "target.yml", request=request, files=files)
+        result = await self._execute(run, seat, "target.yml", request=request, workshop=workshop)
         return str(result["target"])
 
     async def measure(self, run: UUID, seat: Seat, workshop: str) -> int | None:
@@ -103,7 +103,7 @@ class AnsibleDelivery:
         *,
         variables: Mapping[str, Any] | None = None,
         request: Mapping[str, Any] | None = None,
-        files: Sequence[Path] = (),
+        workshop: str | None = None,
         on_event: Callable[[str], None] = lambda _event: None,
     ) -> dict[str, Any]:
         folder = self._runs / str(run)
@@ -111,9 +111,9 @@ class AnsibleDelivery:
         asked = {**self._seat(run, seat), "archive": str(folder / "home.tar"), "report": str(folder / "report.json")}
         try:
             await asyncio.to_thread(playing.prepare)
-            everywhere = {name: Verbatim(value) for name, value in self._variables.items()}
+            inventory = write_inventory(folder, self._trees, self._variables, workshop, seat.number)
             own = {**(variables or {}), "wod_seat": {**asked, **(request or {})}}
-            return await playing.execute(own, files, defaults=everywhere)
+            return await playing.execute(own, inventory, self._trees.vault_password_file)
         finally:
             await asyncio.to_thread(playing.remove)
 

@@ -55,11 +55,16 @@ class Inventory:
             return f"{message}\n{files} cannot be opened: mend WOD_AGENT_VAULT_PASSWORD_FILE, or encrypt it anew"
         return message
 
-    def _encrypted(self) -> list[Path]:
+    @property
+    def files(self) -> list[Path]:
+        """Those of the trees that it is made of."""
         beside = [path.parent / name for path in self.own for name in ("group_vars", "host_vars")]
         tops = dict.fromkeys([*self.own, *beside, *self.links.values()])
         files = (path for top in tops for path in (sorted(top.rglob("*")) if top.is_dir() else [top]))
-        return [path for path in dict.fromkeys(files) if path.is_file() and VAULT_MARK in path.read_bytes()]
+        return [path for path in dict.fromkeys(files) if path.is_file()]
+
+    def _encrypted(self) -> list[Path]:
+        return [path for path in self.files if VAULT_MARK in path.read_bytes()]
 
 
 def write_inventory(

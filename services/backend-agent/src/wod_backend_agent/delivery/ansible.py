@@ -18,6 +18,9 @@ from wod_backend_agent.masking import masked
 from wod_backend_agent.trees import Trees
 from wod_common.wod_yml import FILE as MANIFEST
 
+#: The overlay's tasks around the rendering, by what the playbook calls them.
+_AROUND = {"before": "pre", "after": "post"}
+
 
 class AnsibleDelivery:
     """``homes`` holds the seats' homes and nothing else is ever touched; ``runs`` and ``delivered`` are the agent's own,
@@ -51,19 +54,25 @@ class AnsibleDelivery:
         manifest = _manifest(content)
         names = _file_names(content)
         loop = asyncio.get_running_loop()
+        tasks = {name: str(self._trees.templating_tasks(when) or "") for name, when in _AROUND.items()}
         notebooks = sum(map(is_notebook, names))
 
+        told: set[Progress] = set()
+
         def report(event: str) -> None:
-            if step := _step(event, notebooks):
+            if (step := _step(event, notebooks)) and step not in told:
+                told.add(step)
                 loop.call_soon_threadsafe(progress, step)
 
         try:
             await self._execute(
                 deployment.run,
                 deployment.seat,
-                "create.yml",
-                variables=_seat_variables(deployment, manifest),
-                request={
+                "create_between_tasks.yml" if any(tasks.values()) else "create.yml",
+                variables=_seat_variables(deployment, manifest)
+                | (self._named_to_tasks(deployment) if any(tasks.values()) else {}),
+                request=tasks
+                | {
                     "content": str(content),
                     "workshop": deployment.workshop,
                     "place": _place(deployment.seat, deployment.workshop, manifest),
@@ -108,10 +117,15 @@ class AnsibleDelivery:
     ) -> dict[str, Any]:
         folder = self._runs / str(run)
         playing = PlaybookRun(str(run), folder, playbook, on_event)
-        asked = {**self._seat(run, seat), "archive": str(folder / "home.tar"), "report": str(folder / "report.json")}
+        asked: dict[str, Any] = {
+            **self._seat(run, seat),
+            "archive": str(folder / "home.tar"),
+            "report": str(folder / "report.json"),
+        }
         try:
             await asyncio.to_thread(playing.prepare)
             inventory = write_inventory(folder, self._trees, self._variables, workshop, seat.number)
+            asked["files"] = [str(path) for path in inventory.files]
             own = {**(variables or {}), "wod_seat": {**asked, **(request or {})}}
             return await playing.execute(own, inventory, self._trees.vault_password_file)
         finally:
@@ -136,6 +150,14 @@ class AnsibleDelivery:
             "homes": str(self._homes),
             "home": str(home),
             "uid": seat.uid,
+        }
+
+    def _named_to_tasks(self, deployment: Deployment) -> dict[str, Any]:
+        """What the overlay's tasks go by, under the original's names."""
+        return {
+            "WORKSHOP": deployment.workshop,
+            "STUDDIR": str(self._homes),
+            "ANSIBLEPRIVDIR": str(self._trees.private and self._trees.private / "ansible"),
         }
 
     def _results(self, seat: Seat) -> Path:

@@ -17,6 +17,7 @@ from wod_backend_agent.trees import Trees
 #: In a file that Ansible Vault has encrypted, or a value of which it has.
 VAULT_MARK = b"$ANSIBLE_VAULT;"
 _NO_HOST = "leaves us with no hosts to target"
+_BROKEN = "YAML parsing failed"
 _CANNOT_OPEN = ("no vault secrets", "vault password", "Vault password", "undecryptable")
 PLATFORM = Path(__file__).parent / "playbooks" / "inventory.yml"
 _HERE = {"ansible_connection": "local"}
@@ -50,6 +51,8 @@ class Inventory:
                 f"the overlay's inventory has no host {self.host}: "
                 "add it there, or name another in WOD_AGENT_INVENTORY_HOST"
             )
+        if _BROKEN in message:
+            return "\n".join([message, *(fault for path in self.files if (fault := _yaml_fault(path)))])
         if any(sign in message for sign in _CANNOT_OPEN):
             files = ", ".join(map(str, self._encrypted())) or "what is encrypted"
             return f"{message}\n{files} cannot be opened: mend WOD_AGENT_VAULT_PASSWORD_FILE, or encrypt it anew"
@@ -65,6 +68,21 @@ class Inventory:
 
     def _encrypted(self) -> list[Path]:
         return [path for path in self.files if VAULT_MARK in path.read_bytes()]
+
+
+def _yaml_fault(path: Path) -> str | None:
+    """Where it is no YAML; nothing of it is quoted."""
+    if path.suffix == ".ini" or path.name == "inventory":
+        return None
+    try:
+        for _ in yaml.parse(path.read_bytes(), Loader=yaml.SafeLoader):
+            pass
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        return f"{path}:{mark.line + 1}: not valid YAML" if mark else f"{path}: not valid YAML"
+    except yaml.YAMLError:
+        return f"{path}: not valid YAML"
+    return None
 
 
 def write_inventory(

@@ -55,6 +55,7 @@ class AnsibleDelivery:
         names = _file_names(content)
         loop = asyncio.get_running_loop()
         tasks = {name: str(self._trees.templating_tasks(when) or "") for name, when in _AROUND.items()}
+        named = self._named_to_tasks(deployment) if any(tasks.values()) else {}
         notebooks = sum(map(is_notebook, names))
 
         told: set[Progress] = set()
@@ -68,11 +69,10 @@ class AnsibleDelivery:
             await self._execute(
                 deployment.run,
                 deployment.seat,
-                "create_between_tasks.yml" if any(tasks.values()) else "create.yml",
-                variables=_seat_variables(deployment, manifest)
-                | (self._named_to_tasks(deployment) if any(tasks.values()) else {}),
-                request=tasks
-                | {
+                "create_between_tasks.yml" if named else "create.yml",
+                variables=_seat_variables(deployment, manifest) | named,
+                request={
+                    **tasks,
                     "content": str(content),
                     "workshop": deployment.workshop,
                     "place": _place(deployment.seat, deployment.workshop, manifest),

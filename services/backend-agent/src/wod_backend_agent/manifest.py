@@ -29,6 +29,9 @@ class Manifest:
     range: SeatRange | None = None
     #: its notebooks may show the seat's password
     shows_password: bool = False
+    #: the password is also put into the location's directory, or kept in the seat's vaulted variables
+    ldap: bool = False
+    varpass: bool = False
     #: names of scripts that are delivered compiled
     compile: tuple[str, ...] = ()
     #: it works with one separate machine for all seats, or with one per seat
@@ -51,6 +54,8 @@ def read_manifest(workshop: Path) -> Manifest:
     return Manifest(
         range=_read(seat_range, values.get("range")),
         shows_password=any(_read(flag, values.get(key)) for key in ("varpass", "ldap")),
+        ldap=_read(flag, values.get("ldap")) or False,
+        varpass=_read(flag, values.get("varpass")) or False,
         compile=_scripts(values.get("compile")),
         has_appliance=per_seat or _read(flag, values.get("monoappliance")) or False,
         has_appliance_per_seat=per_seat,

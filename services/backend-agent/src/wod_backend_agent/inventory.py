@@ -86,20 +86,30 @@ def _yaml_fault(path: Path) -> str | None:
 
 
 def write_inventory(
-    folder: Path, trees: Trees, location: Mapping[str, str], workshop: str | None = None, student: int = 0
+    folder: Path,
+    trees: Trees,
+    location: Mapping[str, str],
+    workshop: str | None = None,
+    student: int = 0,
+    appliance: str | None = None,
 ) -> Inventory:
-    """Below ``folder``, the run's own; without a workshop only what it takes to reach the host."""
+    """Below ``folder``, the run's own; without a workshop only what it takes to reach the host.
+
+    The host is the location's, or else the ``appliance``, of which the overlay's inventory may say how it is reached.
+    """
     own = trees.inventories
-    hosts = {} if own else {trees.host: _HERE}
+    host = appliance or trees.host
+    hosts = {} if own or appliance else {host: _HERE}
     values = {name: Verbatim(value) for name, value in location.items()}
     first = write_yaml(folder / "location" / "inventory.yml", {"all": {"vars": values, "hosts": hosts}})
-    last = write_yaml(folder / "trees" / "inventory.yml", {"all": {}})
+    others = {"hosts": {appliance: None}} if appliance else {}
+    last = write_yaml(folder / "trees" / "inventory.yml", {"all": others})
     links: dict[Path, Path] = {}
     if workshop:
         links |= _link(last.parent / "group_vars" / "all", trees.group_files())
-        beside = [] if own else trees.host_files()
-        links |= _link(last.parent / "host_vars" / trees.host, [*beside, *trees.workshop_files(workshop, student)])
-    return Inventory(trees.host, (PLATFORM, first, *own, last), own, links)
+        beside = [] if own else trees.host_files(host)
+        links |= _link(last.parent / "host_vars" / host, [*beside, *trees.workshop_files(workshop, student)])
+    return Inventory(host, (PLATFORM, first, *own, last), own, links)
 
 
 def write_yaml(path: Path, values: Mapping[str, Any]) -> Path:

@@ -18,7 +18,6 @@ from wod_backend_agent.hub_client import JupyterHub
 from wod_backend_agent.reporting import NativeReporter
 from wod_backend_agent.settings import Settings
 
-#: Ansible's own name for it, so that what one of them encrypts the other opens.
 REPORT_TIMEOUT_SECONDS = 10.0
 #: Threads beside those in which runs of Ansible wait: a cancellation must never wait for a run to end.
 SPARE_THREADS = 16

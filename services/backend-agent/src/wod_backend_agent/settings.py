@@ -60,6 +60,8 @@ class Settings(BaseSettings):
     concurrency: Annotated[int, Field(ge=1)] = os.cpu_count() or 1
     #: what one hook may take
     hook_seconds: Annotated[float, Field(gt=0, le=86_400)] = 600.0
+    #: what one step of preparing an appliance may take
+    appliance_seconds: Annotated[float, Field(gt=0, le=86_400)] = 3600.0
     #: the group of installations that this one belongs to: its ``group_vars`` are read
     group: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")] | None = None
     #: the location's name in the overlay's inventory; WODBEFQDN of its variables, or else localhost
@@ -124,6 +126,11 @@ class Settings(BaseSettings):
         private = self.private.resolve() if self.private else None
         host = self.inventory_host or self.variables.get("WODBEFQDN") or "localhost"
         return Trees([folder.resolve() for folder in self.notebooks], private, self.group, host, self.vault())
+
+    @property
+    def api_url_for_labs(self) -> str:
+        """What hooks are told: as a lab reaches it, where that differs."""
+        return self.variables.get("WODAPIURL", str(self.api_url)).rstrip("/")
 
     def vault(self) -> Path | None:
         """Ansible's own variable for it is taken as well."""

@@ -61,9 +61,9 @@ class Trees:
                 for folder in folders:
                     yield from _variables(folder / "group_vars", group)
 
-    def host_files(self) -> Iterator[Path]:
+    def host_files(self, host: str) -> Iterator[Path]:
         for folder in self._private:
-            yield from _variables(folder / "host_vars", self.host)
+            yield from _variables(folder / "host_vars", host)
 
     def workshop_files(self, asked: str, student: int) -> Iterator[Path]:
         """Variables of the workshop and then of the seat, a later file winning."""
@@ -71,6 +71,13 @@ class Trees:
             yield from _variables(folder, f"variables_{workshop_of(asked)}")
         for folder in self._private:
             yield from _variables(folder, f"variables_student{student}")
+
+    def appliance_playbooks(self, asked: str) -> list[Path]:
+        """For all appliances and then for the workshop's; of each the public one, and where there is none the private."""
+        names = ("setup_appliance.yml", f"setup_{workshop_of(asked)}_appliance.yml")
+        folders = [*reversed(self._public), *self._private]
+        found = (next((path for folder in folders if (path := folder / name).is_file()), None) for name in names)
+        return [path for path in found if path]
 
     def templating_tasks(self, when: str) -> Path | None:
         """The overlay's tasks around the rendering, ``pre`` or ``post``."""

@@ -72,6 +72,12 @@ class Trees:
         for folder in self._private:
             yield from _variables(folder, f"variables_student{student}")
 
+    def allows_broken_notebooks(self, asked: str) -> bool:
+        """The overlay lists workshops, one a line, whose notebooks are delivered however they are; ``#`` begins a comment."""
+        lists = (folder / "allow_broken_notebooks" for folder in self._private)
+        lines = (line for path in lists if path.is_file() for line in path.read_text(encoding="utf-8").splitlines())
+        return workshop_of(asked) in {line.partition("#")[0].strip() for line in lines}
+
     def appliance_playbooks(self, asked: str) -> list[Path]:
         """For all appliances and then for the workshop's; of each the public one, and where there is none the private."""
         names = ("setup_appliance.yml", f"setup_{workshop_of(asked)}_appliance.yml")

@@ -80,6 +80,7 @@ class AnsibleDelivery:
                     "workshop": deployment.workshop,
                     "place": _place(deployment.seat, deployment.workshop, manifest),
                     "compile": self._scripts(names, manifest),
+                    "broken_notebooks": self._trees.allows_broken_notebooks(deployment.workshop),
                     "skeletons": [str(folder) for folder in self._trees.skeletons],
                     "delivered": str(self._results(deployment.seat)),
                     "account": self._accounts and self._accounts.opened(deployment.password),

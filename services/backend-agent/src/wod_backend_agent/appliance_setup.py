@@ -8,6 +8,7 @@ import asyncio
 import re
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -133,7 +134,7 @@ class ApplianceSetup:
         await self._hook_runner(keep).run(call)
 
     def _hook_runner(self, keep: Callable[[UUID, HookResult], Any]) -> Hooks:
-        return Hooks(self._trees, self._runs / "hooks", self._api_url, self._limit, keep)
+        return Hooks(self._trees, self._runs / "hooks", self._api_url, self._limit, keep, most=1)
 
     async def _run_there(self, program: Hook, call: HookCall, printed: list[str]) -> None:
         """On the appliance, with the workshop's name as its argument and the environment of a hook."""
@@ -171,7 +172,7 @@ class ApplianceSetup:
                 folder, self._trees, self._variables, call.workshop, call.seat.number, call.target
             )
             async with asyncio.timeout(self._limit):
-                await playing.execute(variables, inventory, self._trees.vault_password_file)
+                await playing.execute(variables, inventory)
             printed.append(_headed(what, _said(playing, folder, run, is_program=name is not None)))
         except TimeoutError:
             raise DeliveryFailed(f"{what} was ended after {self._limit:g} s") from None
@@ -226,14 +227,18 @@ async def _by_hand(settings: Settings, workshop: str, seats: tuple[int, int] | N
     )
     setup = setup_for(settings, delivery, settings.api_url_for_labs)
     plan = setup.plan(workshop, seats)
-    well = True
-    for student in plan.turns:
-        try:
-            said = f"student {student}: done\n{await setup.prepare(plan, student)}"
-        except (DeliveryFailed, HookFailed) as failed:
-            well, said = False, f"student {student}: FAILED\n{failed}"
-        sys.stdout.write(f"{said}\n")
-        sys.stdout.flush()
+    async with aclosing(delivery):
+        outcomes = [await _told(setup, plan, student) for student in plan.turns]
+    return all(outcomes)
+
+
+async def _told(setup: ApplianceSetup, plan: Plan, student: int) -> bool:
+    try:
+        well, said = True, f"student {student}: done\n{await setup.prepare(plan, student)}"
+    except (DeliveryFailed, HookFailed) as failed:
+        well, said = False, f"student {student}: FAILED\n{failed}"
+    sys.stdout.write(f"{said}\n")
+    sys.stdout.flush()
     return well
 
 

@@ -37,6 +37,7 @@ class Inventory:
     sources: tuple[Path, ...]
     own: Sequence[Path] = ()
     links: Mapping[Path, Path] = field(default_factory=dict)
+    vault_password_file: Path | None = None
 
     @property
     def arguments(self) -> list[str]:
@@ -51,12 +52,7 @@ class Inventory:
                 f"the overlay's inventory has no host {self.host}: "
                 "add it there, or name another in WOD_AGENT_INVENTORY_HOST"
             )
-        if _BROKEN in message:
-            return "\n".join([message, *(fault for path in self.files if (fault := _yaml_fault(path)))])
-        if any(sign in message for sign in _CANNOT_OPEN):
-            files = ", ".join(map(str, self._encrypted())) or "what is encrypted"
-            return f"{message}\n{files} cannot be opened: mend WOD_AGENT_VAULT_PASSWORD_FILE, or encrypt it anew"
-        return message
+        return explained(message, self.files)
 
     @property
     def files(self) -> list[Path]:
@@ -66,8 +62,15 @@ class Inventory:
         files = (path for top in tops for path in (sorted(top.rglob("*")) if top.is_dir() else [top]))
         return [path for path in dict.fromkeys(files) if path.is_file()]
 
-    def _encrypted(self) -> list[Path]:
-        return [path for path in self.files if VAULT_MARK in path.read_bytes()]
+
+def explained(message: str, files: Iterable[Path]) -> str:
+    """Ansible's message, with the file where it names none, and the way out."""
+    if _BROKEN in message:
+        return "\n".join([message, *(fault for path in files if (fault := _yaml_fault(path)))])
+    if any(sign in message for sign in _CANNOT_OPEN):
+        encrypted = ", ".join(str(path) for path in files if VAULT_MARK in path.read_bytes()) or "what is encrypted"
+        return f"{message}\n{encrypted} cannot be opened: mend WOD_AGENT_VAULT_PASSWORD_FILE, or encrypt it anew"
+    return message
 
 
 def _yaml_fault(path: Path) -> str | None:
@@ -109,7 +112,7 @@ def write_inventory(
         links |= _link(last.parent / "group_vars" / "all", trees.group_files())
         beside = [] if own else trees.host_files(host)
         links |= _link(last.parent / "host_vars" / host, [*beside, *trees.workshop_files(workshop, student)])
-    return Inventory(host, (PLATFORM, first, *own, last), own, links)
+    return Inventory(host, (PLATFORM, first, *own, last), own, links, trees.vault_password_file)
 
 
 def write_yaml(path: Path, values: Mapping[str, Any]) -> Path:

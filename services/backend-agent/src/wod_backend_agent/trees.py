@@ -6,6 +6,8 @@ from pathlib import Path
 
 from wod_backend_agent.content import find_workshop, workshop_of
 
+#: What the name of a file of variables may end in.
+ENDINGS = ("", ".yml", ".yaml", ".json")
 #: What an inventory's name may end in: editors leave others beside it.
 INVENTORIES = ("", ".yml", ".yaml", ".ini")
 SKELETON = Path(__file__).parent / "skeleton"
@@ -59,18 +61,18 @@ class Trees:
         for folders in (self._public, self._private):
             for group in groups:
                 for folder in folders:
-                    yield from _variables(folder / "group_vars", group)
+                    yield from variables_in(folder / "group_vars", group)
 
     def host_files(self, host: str) -> Iterator[Path]:
         for folder in self._private:
-            yield from _variables(folder / "host_vars", host)
+            yield from variables_in(folder / "host_vars", host)
 
     def workshop_files(self, asked: str, student: int) -> Iterator[Path]:
         """Variables of the workshop and then of the seat, a later file winning."""
         for folder in (*self._public, *self._private):
-            yield from _variables(folder, f"variables_{workshop_of(asked)}")
+            yield from variables_in(folder, f"variables_{workshop_of(asked)}")
         for folder in self._private:
-            yield from _variables(folder, f"variables_student{student}")
+            yield from variables_in(folder, f"variables_student{student}")
 
     def allows_broken_notebooks(self, asked: str) -> bool:
         """The overlay lists workshops, one a line, whose notebooks are delivered however they are; ``#`` begins a comment."""
@@ -84,6 +86,14 @@ class Trees:
         folders = [*reversed(self._public), *self._private]
         found = (next((path for folder in folders if (path := folder / name).is_file()), None) for name in names)
         return [path for path in found if path]
+
+    def files_in_layers(self, asked: str, student: int) -> dict[str, list[Path]]:
+        """For who reads them himself: between the layers stands what the inventory says of groups and of the host."""
+        return {
+            "groups": list(self.group_files()),
+            "host": list(self.host_files(self.host)),
+            "workshop": list(self.workshop_files(asked, student)),
+        }
 
     def templating_tasks(self, when: str) -> Path | None:
         """The overlay's tasks around the rendering, ``pre`` or ``post``."""
@@ -119,6 +129,10 @@ class Trees:
         return [self.private] if self.private else []
 
 
-def _variables(folder: Path, name: str) -> Iterator[Path]:
+def variables_in(folder: Path, name: str) -> Iterator[Path]:
     """As Ansible finds them: a file with or without an ending, or a folder of files."""
-    return (path for ending in ("", ".yml", ".yaml", ".json") if (path := folder / f"{name}{ending}").exists())
+    for path in (folder / f"{name}{ending}" for ending in ENDINGS):
+        if path.is_dir():
+            yield from (one for one in sorted(path.rglob("*")) if one.is_file() and one.suffix in ENDINGS)
+        elif path.is_file():
+            yield path

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -88,7 +89,8 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
         delivered=settings.state / "delivered",
         variables={},
     )
-    async with running_agent(tmp_path, real=delivery, private=tmp_path / "private") as place.agent:
+    running = running_agent(tmp_path, real=delivery, private=tmp_path / "private")
+    async with aclosing(delivery), running as place.agent:
         yield place
 
 
@@ -172,7 +174,7 @@ async def test_one_preparation_at_a_time_and_a_stopped_agent_says_what_it_left(t
         trees=settings.trees(), homes=tmp_path, runs=tmp_path / "state/runs", delivered=tmp_path, variables={}
     )
     (tmp_path / "state/runs").mkdir(parents=True)
-    async with running_agent(tmp_path, real=delivery, private=tmp_path / "private") as agent:
+    async with aclosing(delivery), running_agent(tmp_path, real=delivery, private=tmp_path / "private") as agent:
         begun = await agent.client.post("/appliances/WKSHP-Small/setup")
         await until((tmp_path / "began").exists)
         assert (await agent.client.post("/appliances/WKSHP-Small/setup")).status_code == 409

@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import UUID
@@ -12,15 +14,21 @@ from wod_backend_agent.accounts import LinuxAccounts
 from wod_backend_agent.appliance import SeatPlace
 from wod_backend_agent.content import UnsafeContent, is_notebook, mode, workshop_files, workshop_of
 from wod_backend_agent.delivery.base import DeliveryFailed, Deployment, Progress, Seat
-from wod_backend_agent.delivery.runs import PlaybookRun
-from wod_backend_agent.inventory import Verbatim, write_inventory
+from wod_backend_agent.delivery.fed_runs import Order
+from wod_backend_agent.delivery.line import Line, Pace
+from wod_backend_agent.delivery.runs import PLAYBOOKS, PlaybookRun
+from wod_backend_agent.inventory import Inventory, Verbatim, explained, write_inventory
 from wod_backend_agent.manifest import MalformedManifest, Manifest, read_manifest
 from wod_backend_agent.masking import masked
+from wod_backend_agent.processes import end_processes_with
 from wod_backend_agent.trees import Trees
 from wod_common.wod_yml import FILE as MANIFEST
 
 #: The overlay's tasks around the rendering, by what the playbook calls them.
 _AROUND = {"before": "pre", "after": "post"}
+
+ORDER = "order.json"
+BETWEEN_TASKS = "create_between_tasks.yml"
 
 
 class AnsibleDelivery:
@@ -37,6 +45,7 @@ class AnsibleDelivery:
         runs: Path,
         delivered: Path,
         variables: Mapping[str, str],
+        pace: Pace = Pace(),  # noqa: B008 - frozen
         accounts: LinuxAccounts | None = None,
     ) -> None:
         self._trees = trees
@@ -45,6 +54,11 @@ class AnsibleDelivery:
         self._delivered = delivered.resolve()
         self._variables = dict(variables)
         self._accounts = accounts
+        self._line = Line(self._runs, pace, self._reach)
+
+    async def aclose(self) -> None:
+        """Ends every run of Ansible."""
+        await self._line.close()
 
     def knows(self, workshop: str) -> bool:
         return self._trees.workshop(workshop) is not None
@@ -56,23 +70,14 @@ class AnsibleDelivery:
             raise DeliveryFailed(f"there is no content for {deployment.workshop} in {folders}")
         manifest = _manifest(content)
         names = _file_names(content)
-        loop = asyncio.get_running_loop()
         tasks = {name: str(self._trees.templating_tasks(when) or "") for name, when in _AROUND.items()}
         named = self._named_to_tasks(deployment) if any(tasks.values()) else {}
-        notebooks = sum(map(is_notebook, names))
-
-        told: set[Progress] = set()
-
-        def report(event: str) -> None:
-            if (step := _step(event, notebooks)) and step not in told:
-                told.add(step)
-                loop.call_soon_threadsafe(progress, step)
-
+        progress(Progress("account", 20, "Preparing your account"))
         try:
             await self._execute(
                 deployment.run,
                 deployment.seat,
-                "create_between_tasks.yml" if named else "create.yml",
+                BETWEEN_TASKS if named else "create.yml",
                 variables=_seat_variables(deployment, manifest) | named,
                 request={
                     **tasks,
@@ -86,7 +91,7 @@ class AnsibleDelivery:
                     "account": self._accounts and self._accounts.opened(deployment.password),
                 },
                 workshop=deployment.workshop,
-                on_event=report,
+                began=lambda: progress(Progress("deliver", 40, _preparing(names))),
             )
         except DeliveryFailed as failed:
             secrets = [deployment.password.get_secret_value(), *deployment.tokens.values()]
@@ -123,23 +128,69 @@ class AnsibleDelivery:
         variables: Mapping[str, Any] | None = None,
         request: Mapping[str, Any] | None = None,
         workshop: str | None = None,
-        on_event: Callable[[str], None] = lambda _event: None,
+        began: Callable[[], None] = lambda: None,
     ) -> dict[str, Any]:
         folder = self._runs / str(run)
-        playing = PlaybookRun(str(run), folder, playbook, on_event)
         asked: dict[str, Any] = {
             **self._seat(run, seat),
             "archive": str(folder / "home.tar"),
             "report": str(folder / "report.json"),
         }
+        own = {**(variables or {}), "wod_seat": {**asked, **(request or {})}}
         try:
-            await asyncio.to_thread(playing.prepare)
-            inventory = write_inventory(folder, self._trees, self._variables, workshop, seat.number)
-            asked["files"] = [str(path) for path in inventory.files]
-            own = {**(variables or {}), "wod_seat": {**asked, **(request or {})}}
-            return await playing.execute(own, inventory, self._trees.vault_password_file)
+            if playbook == BETWEEN_TASKS:
+                return await self._play_alone(folder, playbook, own, str(workshop), seat.number, began)
+            return await self._order(folder, playbook, own, workshop, seat.number, began)
+        except asyncio.CancelledError:
+            await asyncio.to_thread(end_processes_with, {str(run)})
+            raise
         finally:
-            await asyncio.to_thread(playing.remove)
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    async def _order(
+        self,
+        folder: Path,
+        playbook: str,
+        variables: Mapping[str, Any],
+        workshop: str | None,
+        student: int,
+        began: Callable[[], None],
+    ) -> dict[str, Any]:
+        """By a run of Ansible that does others as well."""
+        files = self._trees.files_in_layers(workshop, student) if workshop else {}
+        order = {
+            "run": folder.name,
+            "playbook": str(PLAYBOOKS / playbook),
+            "files": {layer: [str(path) for path in paths] for layer, paths in files.items()},
+            "overlay": str(self._trees.private / "ansible") if workshop and self._trees.private else None,
+            "variables": variables,
+        }
+        try:
+            return await self._line.do(Order(folder / ORDER, partial(_write_order, folder, order), began))
+        except DeliveryFailed as failed:
+            known = [path for paths in files.values() for path in paths]
+            raise DeliveryFailed(explained(_report(folder) or str(failed), known)) from None
+
+    async def _play_alone(
+        self,
+        folder: Path,
+        playbook: str,
+        variables: Mapping[str, Any],
+        workshop: str,
+        student: int,
+        began: Callable[[], None],
+    ) -> dict[str, Any]:
+        """Tasks that are not ours have a run of Ansible to themselves, with everything that is Ansible's."""
+        playing = PlaybookRun(folder.name, folder, playbook)
+        await asyncio.to_thread(playing.prepare)
+        inventory = write_inventory(folder, self._trees, self._variables, workshop, student)
+        request = {**variables["wod_seat"], "files": [str(path) for path in inventory.files]}
+        began()
+        return await playing.execute({**variables, "wod_seat": request}, inventory)
+
+    def _reach(self, folder: Path) -> Inventory:
+        """For a run that does many seats, of which each brings its workshop's variables."""
+        return write_inventory(folder, self._trees, self._variables)
 
     def _scripts(self, names: Sequence[str], manifest: Manifest) -> dict[str, str | None]:
         """Each script to be compiled, with its path where it is not in the workshop. Raises DeliveryFailed."""
@@ -223,10 +274,21 @@ def _read_results(path: Path) -> list[str]:
         return []
 
 
-def _step(event: str, notebooks: int) -> Progress | None:
-    if event == "playbook_on_play_start":
-        return Progress("account", 20, "Preparing your account")
-    if event == "playbook_on_task_start":
-        what = "1 notebook" if notebooks == 1 else f"{notebooks} notebooks"
-        return Progress("deliver", 40, f"Preparing {what} for you")
-    return None
+def _preparing(names: Sequence[str]) -> str:
+    notebooks = sum(map(is_notebook, names))
+    return f"Preparing {'1 notebook' if notebooks == 1 else f'{notebooks} notebooks'} for you"
+
+
+def _write_order(folder: Path, order: Mapping[str, Any]) -> None:
+    """Into a private folder, for it holds the seat's password; ends what an earlier, crashed attempt has left."""
+    if folder.exists():
+        end_processes_with({folder.name})
+        shutil.rmtree(folder)
+    folder.mkdir(mode=0o700, parents=True)
+    (folder / ORDER).write_text(json.dumps(order), encoding="utf-8")
+
+
+def _report(folder: Path) -> str | None:
+    """What the action plugin says is wrong."""
+    path = folder / "report.json"
+    return str(json.loads(path.read_text(encoding="utf-8"))["msg"]) if path.is_file() else None

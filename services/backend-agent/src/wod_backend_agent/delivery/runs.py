@@ -35,21 +35,20 @@ class PlaybookRun:
 
     def prepare(self) -> None:
         """Ends what an earlier, crashed attempt has left, and makes the folder anew."""
-        end_processes_with({self.run})
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.folder.exists():
+            end_processes_with({self.run})
+            shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(mode=0o700, parents=True)
         for name in ("tmp", "artifacts"):
             (self.folder / name).mkdir(mode=0o700)
 
-    async def execute(
-        self, variables: Mapping[str, Any], inventory: Inventory, vault_password_file: Path | None = None
-    ) -> dict[str, Any]:
+    async def execute(self, variables: Mapping[str, Any], inventory: Inventory) -> dict[str, Any]:
         """The task's result; ``variables`` win over the inventory's. Raises DeliveryFailed.
 
         Cancelling ends every process of the run before it returns.
         """
         own = write_yaml(self.folder / "variables.yml", variables)
-        work = partial(self._work, own, inventory, vault_password_file)
+        work = partial(self._work, own, inventory)
         working = asyncio.create_task(asyncio.to_thread(work))
         try:
             await asyncio.shield(working)
@@ -68,7 +67,7 @@ class PlaybookRun:
             await asyncio.wait({working}, timeout=0.05)
         working.exception()
 
-    def _work(self, variables: Path, inventory: Inventory, vault_password_file: Path | None) -> None:
+    def _work(self, variables: Path, inventory: Inventory) -> None:
         config: Any = RunnerConfig(  # type: ignore[no-untyped-call]
             private_data_dir=str(self.folder),
             artifact_dir=str(self.folder / "artifacts"),
@@ -81,8 +80,8 @@ class PlaybookRun:
         config.prepare()
         config.command = [config.command[0], *inventory.arguments, "-e", f"@{variables}", config.command[-1]]
         config.env = self._environment(config.env)
-        if vault_password_file:
-            config.env["ANSIBLE_VAULT_PASSWORD_FILE"] = str(vault_password_file)
+        if inventory.vault_password_file:
+            config.env["ANSIBLE_VAULT_PASSWORD_FILE"] = str(inventory.vault_password_file)
         runner: Any = Runner(config, event_handler=self._take)  # type: ignore[no-untyped-call]
         runner.run()
         if runner.rc != 0:

@@ -66,7 +66,8 @@ class ActionModule(ActionBase):
             done = self._play(order)
             self._say(**({"failed": str(done.get("msg"))} if done.get("failed") else {"result": done}))
         except AnsibleError as error:
-            where = f"{error.obj}: " if error.obj else ""
+            # a place; anything else would quote what is in it, and that may be secret
+            where = f"{error.obj}: " if type(error.obj).__name__ == "Origin" else ""
             self._say(failed=f"{where}{error}")
         except Exception as error:  # noqa: BLE001 - the edge of this process: the agent must hear how it has ended
             self._say(failed=f"the delivery broke: {type(error).__name__}: {error}")
@@ -120,9 +121,8 @@ class ActionModule(ActionBase):
     def _of_the_line(self) -> dict[str, Any]:
         """What the overlay's inventory itself says of the host, which is stronger than what any file says of a group."""
         # Ansible shows an action the outcome of all layers only
-        inventory = self._common["hostvars"]._inventory
-        own: dict[str, Any] = inventory.get_host(self._common["inventory_hostname"]).vars
-        return dict(own)
+        inventory: Any = self._common["hostvars"]._inventory
+        return dict(inventory.get_host(self._common["inventory_hostname"]).vars)
 
     def _read(self, path: str) -> dict[str, Any]:
         found = self._loader.load_from_file(path, cache="none", trusted_as_template=True)

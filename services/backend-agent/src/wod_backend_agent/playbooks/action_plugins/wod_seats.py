@@ -115,7 +115,8 @@ class ActionModule(ActionBase):
             found |= self._of_the_line
         for path in (*files.get("host", ()), *files.get("workshop", ())):
             found |= self._read(path)
-        return found | order["variables"]
+        found |= order["variables"]
+        return found
 
     @property
     def _of_the_line(self) -> dict[str, Any]:

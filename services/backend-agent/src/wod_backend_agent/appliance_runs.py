@@ -119,9 +119,8 @@ class ApplianceRuns:
                 seat.state = SetupState.DONE
             except (DeliveryFailed, HookFailed) as error:
                 seat.state, seat.output = SetupState.FAILED, str(error)
-            except Exception as error:
-                log.exception("preparing an appliance broke", workshop=run.workshop, student=seat.student)
-                seat.state, seat.output = SetupState.FAILED, f"the agent broke: {type(error).__name__}; see its log"
+            except Exception as error:  # noqa: BLE001 - the edge of a run: whatever it raises ends this seat, not the others
+                _break(run, seat, error)
             self._store(run)
 
     def _end(self, run: SetupRun) -> None:
@@ -162,6 +161,11 @@ class ApplianceRuns:
 
     def _path(self, run: UUID) -> Path:
         return self._folder / f"{run}.json"
+
+
+def _break(run: SetupRun, seat: SeatSetup, error: Exception) -> None:
+    log.error("preparing an appliance broke", workshop=run.workshop, student=seat.student, exc_info=error)
+    seat.state, seat.output = SetupState.FAILED, f"the agent broke: {type(error).__name__}; see its log"
 
 
 def appliances_router(runs: ApplianceRuns, token: SecretStr) -> APIRouter:

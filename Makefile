@@ -61,6 +61,7 @@ test: $(STAMP)
 	echo "make test: $$((SECONDS - began)) s, $$([ $$result = 0 ] && echo passed || echo FAILED)"; exit $$result
 
 bench: $(STAMP)
+	@$(BIN)/python tests/load/bench_rendering.py
 	@$(BIN)/python tests/load/bench_road.py
 	@exec $(BIN)/python tests/load/bench_scale.py
 

@@ -9,9 +9,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wod_api_db.workshops.definition import SeatRange, WorkshopDefinition
+from wod_api_db.workshops.definition import WorkshopDefinition
 from wod_api_db.workshops.importing import import_workshops
-from wod_api_db.workshops.metadata import MalformedMetadata, read_metadata
+from wod_common.wod_yml import MalformedMetadata, SeatRange, read_metadata
 
 REAL = Path(os.environ.get("WOD_SHARED", Path(__file__).parents[4] / "shared")) / "real-workshops"
 HEAD = "%YAML 1.1\n# about\n---\n"
@@ -232,6 +232,32 @@ def test_a_capacity_beyond_the_range_is_noted(content: Path) -> None:
         6,
         "capacity is 20 but the range has 6 seats: at most 6 are let in at once",
     )
+
+
+def test_notebooks_that_cannot_be_valid_are_noted_and_the_workshop_is_taken(content: Path) -> None:
+    folder = put(content, text())
+    files = {
+        "0.ipynb": b'{"nbformat": 4, "cells": []}',
+        "1.ipynb": b'{"cells": [\n,]}',
+        "2.ipynb": b'{"cells": [{{ CELLS }}]}',
+        "3.ipynb": b'{"nbformat": 4, \xff}',
+        "5.ipynb": b"[" * 100_000,
+        ".ipynb_checkpoints/6.ipynb": b"{",
+        "deep/7.ipynb": b"",
+        "not.json": b"{",
+    }
+    for name, data in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(data)
+    report = import_workshops([content])
+    assert len(report.workshops) == 1
+    found = [(note.file.relative_to(folder).as_posix(), note.line, note.reason.split(";")[0]) for note in report.notes]
+    assert found == [
+        ("1.ipynb", 2, "is not JSON: Expecting value"),
+        ("3.ipynb", None, "is not UTF-8"),
+        ("5.ipynb", None, "is nested too deeply, or has a number that is too long"),
+        ("deep/7.ipynb", 1, "is not JSON: Expecting value"),
+    ]
 
 
 def test_one_bad_workshop_does_not_stop_the_others(content: Path) -> None:

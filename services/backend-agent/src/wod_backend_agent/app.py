@@ -14,6 +14,8 @@ from fastapi import FastAPI
 from prometheus_client import REGISTRY
 
 from wod_backend_agent.access import Access, HubAlone
+from wod_backend_agent.appliance_runs import ApplianceRuns, appliances_router
+from wod_backend_agent.appliance_setup import setup_for
 from wod_backend_agent.commands import Intake, commands_router
 from wod_backend_agent.completion_measuring import Measuring
 from wod_backend_agent.completions import Completions
@@ -111,6 +113,9 @@ async def _assemble(
     collector = AgentFigures(journal, scheduler, heart)
     REGISTRY.register(collector)
     stack.callback(REGISTRY.unregister, collector)
+    appliances = _appliances(settings, parts, hooks)
+    stack.push_async_callback(appliances.stop)
+    app.include_router(appliances_router(appliances, settings.token))
     _route(
         app,
         settings,
@@ -129,9 +134,14 @@ def _completions(settings: Settings, parts: Outside, journal: Journal, scheduler
 
 def _hooks(settings: Settings, journal: Journal) -> Hooks:
     """Their folders are among the runs', which the next start clears of what a killed agent has left."""
-    api_url = settings.variables.get("WODAPIURL", str(settings.api_url)).rstrip("/")
     folder = settings.state / "runs" / "hooks"
-    return Hooks(settings.trees(), folder, api_url, settings.hook_seconds, journal.keep_hook, settings.concurrency)
+    api_url, limit = settings.api_url_for_labs, settings.hook_seconds
+    return Hooks(settings.trees(), folder, api_url, limit, journal.keep_hook, settings.concurrency)
+
+
+def _appliances(settings: Settings, parts: Outside, hooks: Hooks) -> ApplianceRuns:
+    setup = setup_for(settings, parts.delivery, hooks.api_url)
+    return ApplianceRuns(setup, settings.state / "appliances", settings.concurrency)
 
 
 def _route(app: FastAPI, settings: Settings, parts: Outside, intake: Intake, feed: Feed, logins: Logins) -> None:

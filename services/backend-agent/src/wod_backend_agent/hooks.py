@@ -42,6 +42,8 @@ class HookCall:
     last: int | None = None
     #: what it is not given and may come to know all the same; masked like what it is given
     secrets: Collection[str] = field(default=(), repr=False)
+    #: more of the environment
+    also: Mapping[str, str] = field(default_factory=dict)
 
 
 KeepResult = Callable[[UUID, HookResult], Awaitable[None]]
@@ -57,7 +59,7 @@ class Hooks:
     ) -> None:
         self._trees = trees
         self._folder = folder
-        self._api_url = api_url
+        self.api_url = api_url
         self._limit = limit_seconds
         self._keep = keep
         #: more commands are at work than there are cores
@@ -89,7 +91,7 @@ class Hooks:
             shutil.rmtree(folder, ignore_errors=True)
 
     async def _watched(self, hook: Hook, call: HookCall, handed: Path, known: Mapping[str, str]) -> dict[str, str]:
-        environment = self._environment(call)
+        environment = self.environment(call)
         if call.kind == "create":
             environment[TOKENS_FILE] = _empty_file(handed)
         began = asyncio.get_running_loop().time()
@@ -115,7 +117,7 @@ class Hooks:
     def _said(self, ended: str) -> str:
         return f"was ended after {self._limit:g} s" if ended == "limit" else f"ended with {ended}"
 
-    def _environment(self, call: HookCall) -> dict[str, str]:
+    def environment(self, call: HookCall) -> dict[str, str]:
         """Nothing of the agent's own environment but what any program needs."""
         target = {"WODRTARGET": call.target} if call.target else {}
         last = {"stdidlast": str(call.last)} if call.last else {}
@@ -129,9 +131,10 @@ class Hooks:
             "ws": workshop,
             "wid": workshop,
             "randompw": call.password,
-            "WODAPIDBEXTURL": self._api_url,
+            "WODAPIDBEXTURL": self.api_url,
             **last,
             **target,
+            **call.also,
         }
 
 

@@ -13,10 +13,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from wod_api_db.workshops.definition import KEYS, WorkshopDefinition
-from wod_api_db.workshops.metadata import MAX_BYTES, Entry, MalformedMetadata, read_metadata
+from wod_api_db.workshops.notebook_check import broken_notebooks
 from wod_common.commands import WORKSHOP_PATTERN
+from wod_common.wod_yml import FILE as METADATA
+from wod_common.wod_yml import MAX_BYTES, Entry, MalformedMetadata, read_metadata
 
-METADATA = "wod.yml"
 CHECKPOINTS = ".ipynb_checkpoints"
 #: Beyond these a folder is no workshop but a mistake, or an attempt to keep us reading.
 MAX_FILES = 10_000
@@ -129,7 +130,16 @@ def read_workshop(folder: Path) -> tuple[WorkshopDefinition, dict[str, int], lis
         raise Refused(Refusal(file, error.line, error.reason)) from error
     definition = _define(file, entries, version)
     lines = {key: entry.line for key, entry in entries.items()}
-    return definition, lines, [*_unknown_keys(file, entries), *_oddities(file, entries, definition)]
+    notes = [*_unknown_keys(file, entries), *_oddities(file, entries, definition), *_broken(folder)]
+    return definition, lines, notes
+
+
+def _broken(folder: Path) -> Iterator[Refusal]:
+    try:
+        for path, line, fault in broken_notebooks(folder, CHECKPOINTS):
+            yield Refusal(path, line, f"{fault}; no seat of this workshop can be made until it is mended")
+    except OSError as error:
+        raise Refused(_unreadable(folder / METADATA, error)) from error
 
 
 def _unreadable(file: Path, error: OSError) -> Refusal:

@@ -16,14 +16,19 @@ from wod_backend_agent.content import UnsafeContent, is_notebook, mode, workshop
 from wod_backend_agent.delivery.base import DeliveryFailed, Deployment, Progress, Seat
 from wod_backend_agent.delivery.fed_runs import Order
 from wod_backend_agent.delivery.line import Line, Pace
-from wod_backend_agent.delivery.runs import PLAYBOOKS, Verbatim
-from wod_backend_agent.manifest import FILE as MANIFEST
+from wod_backend_agent.delivery.runs import PLAYBOOKS, PlaybookRun
+from wod_backend_agent.inventory import Inventory, Verbatim, explained, write_inventory
 from wod_backend_agent.manifest import MalformedManifest, Manifest, read_manifest
 from wod_backend_agent.masking import masked
 from wod_backend_agent.processes import end_processes_with
 from wod_backend_agent.trees import Trees
+from wod_common.wod_yml import FILE as MANIFEST
+
+#: The overlay's tasks around the rendering, by what the playbook calls them.
+_AROUND = {"before": "pre", "after": "post"}
 
 ORDER = "order.json"
+BETWEEN_TASKS = "create_between_tasks.yml"
 
 
 class AnsibleDelivery:
@@ -49,7 +54,7 @@ class AnsibleDelivery:
         self._delivered = delivered.resolve()
         self._variables = dict(variables)
         self._accounts = accounts
-        self._line = Line(self._runs, pace)
+        self._line = Line(self._runs, pace, self._reach)
 
     async def aclose(self) -> None:
         """Ends every run of Ansible."""
@@ -65,23 +70,27 @@ class AnsibleDelivery:
             raise DeliveryFailed(f"there is no content for {deployment.workshop} in {folders}")
         manifest = _manifest(content)
         names = _file_names(content)
+        tasks = {name: str(self._trees.templating_tasks(when) or "") for name, when in _AROUND.items()}
+        named = self._named_to_tasks(deployment) if any(tasks.values()) else {}
         progress(Progress("account", 20, "Preparing your account"))
         try:
             await self._execute(
                 deployment.run,
                 deployment.seat,
-                "create.yml",
-                variables=_seat_variables(deployment, manifest),
+                BETWEEN_TASKS if named else "create.yml",
+                variables=_seat_variables(deployment, manifest) | named,
                 request={
+                    **tasks,
                     "content": str(content),
                     "workshop": deployment.workshop,
                     "place": _place(deployment.seat, deployment.workshop, manifest),
                     "compile": self._scripts(names, manifest),
+                    "broken_notebooks": self._trees.allows_broken_notebooks(deployment.workshop),
                     "skeletons": [str(folder) for folder in self._trees.skeletons],
                     "delivered": str(self._results(deployment.seat)),
                     "account": self._accounts and self._accounts.opened(deployment.password),
                 },
-                files=list(self._trees.variable_files(deployment.workshop, deployment.seat.number)),
+                workshop=deployment.workshop,
                 began=lambda: progress(Progress("deliver", 40, _preparing(names))),
             )
         except DeliveryFailed as failed:
@@ -92,9 +101,8 @@ class AnsibleDelivery:
         content = self._trees.workshop(workshop)
         if content is None or not (manifest := _manifest(content)).has_appliance:
             return None
-        files = list(self._trees.variable_files(workshop, seat.number))
         request = {"place": _place(seat, workshop, manifest)}
-        result = await self._execute(run, seat, "target.yml", request=request, files=files)
+        result = await self._execute(run, seat, "target.yml", request=request, workshop=workshop)
         return str(result["target"])
 
     async def measure(self, run: UUID, seat: Seat, workshop: str) -> int | None:
@@ -119,27 +127,70 @@ class AnsibleDelivery:
         *,
         variables: Mapping[str, Any] | None = None,
         request: Mapping[str, Any] | None = None,
-        files: Sequence[Path] = (),
+        workshop: str | None = None,
         began: Callable[[], None] = lambda: None,
     ) -> dict[str, Any]:
         folder = self._runs / str(run)
-        asked = {**self._seat(run, seat), "archive": str(folder / "home.tar"), "report": str(folder / "report.json")}
-        order = {
-            "run": str(run),
-            "playbook": str(PLAYBOOKS / playbook),
-            "defaults": self._variables,
-            "files": [str(path) for path in files],
-            "variables": {**(variables or {}), "wod_seat": {**asked, **(request or {})}},
+        asked: dict[str, Any] = {
+            **self._seat(run, seat),
+            "archive": str(folder / "home.tar"),
+            "report": str(folder / "report.json"),
         }
+        own = {**(variables or {}), "wod_seat": {**asked, **(request or {})}}
         try:
-            return await self._line.do(Order(folder / ORDER, partial(_write_order, folder, order), began))
-        except DeliveryFailed as failed:
-            raise DeliveryFailed(_report(folder) or str(failed)) from None
+            if playbook == BETWEEN_TASKS:
+                return await self._play_alone(folder, playbook, own, str(workshop), seat.number, began)
+            return await self._order(folder, playbook, own, workshop, seat.number, began)
         except asyncio.CancelledError:
             await asyncio.to_thread(end_processes_with, {str(run)})
             raise
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    async def _order(
+        self,
+        folder: Path,
+        playbook: str,
+        variables: Mapping[str, Any],
+        workshop: str | None,
+        student: int,
+        began: Callable[[], None],
+    ) -> dict[str, Any]:
+        """By a run of Ansible that does others as well."""
+        files = self._trees.files_in_layers(workshop, student) if workshop else {}
+        order = {
+            "run": folder.name,
+            "playbook": str(PLAYBOOKS / playbook),
+            "files": {layer: [str(path) for path in paths] for layer, paths in files.items()},
+            "overlay": str(self._trees.private / "ansible") if workshop and self._trees.private else None,
+            "variables": variables,
+        }
+        try:
+            return await self._line.do(Order(folder / ORDER, partial(_write_order, folder, order), began))
+        except DeliveryFailed as failed:
+            known = [path for paths in files.values() for path in paths]
+            raise DeliveryFailed(explained(_report(folder) or str(failed), known)) from None
+
+    async def _play_alone(
+        self,
+        folder: Path,
+        playbook: str,
+        variables: Mapping[str, Any],
+        workshop: str,
+        student: int,
+        began: Callable[[], None],
+    ) -> dict[str, Any]:
+        """Tasks that are not ours have a run of Ansible to themselves, with everything that is Ansible's."""
+        playing = PlaybookRun(folder.name, folder, playbook)
+        await asyncio.to_thread(playing.prepare)
+        inventory = write_inventory(folder, self._trees, self._variables, workshop, student)
+        request = {**variables["wod_seat"], "files": [str(path) for path in inventory.files]}
+        began()
+        return await playing.execute({**variables, "wod_seat": request}, inventory)
+
+    def _reach(self, folder: Path) -> Inventory:
+        """For a run that does many seats, of which each brings its workshop's variables."""
+        return write_inventory(folder, self._trees, self._variables)
 
     def _scripts(self, names: Sequence[str], manifest: Manifest) -> dict[str, str | None]:
         """Each script to be compiled, with its path where it is not in the workshop. Raises DeliveryFailed."""
@@ -163,6 +214,14 @@ class AnsibleDelivery:
             "account": self._accounts and self._accounts.closed(),
         }
 
+    def _named_to_tasks(self, deployment: Deployment) -> dict[str, Any]:
+        """What the overlay's tasks go by, under the original's names."""
+        return {
+            "WORKSHOP": deployment.workshop,
+            "STUDDIR": str(self._homes),
+            "ANSIBLEPRIVDIR": str(self._trees.private and self._trees.private / "ansible"),
+        }
+
     def _results(self, seat: Seat) -> Path:
         return self._delivered / f"{seat.username}.json"
 
@@ -178,7 +237,7 @@ def _place(seat: Seat, workshop: str, manifest: Manifest) -> dict[str, Any]:
     place = SeatPlace(
         str(workshop_of(workshop)),
         seat.number,
-        manifest.first,
+        seat.first or manifest.first,
         manifest.has_appliance,
         manifest.has_appliance_per_seat,
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 from wod_backend_agent.delivery.base import DeliveryFailed
 from wod_backend_agent.delivery.runs import PlaybookRun
+from wod_backend_agent.inventory import Inventory
 
 PLAYBOOK = "seats.yml"
 CHUNK_BYTES = 64 * 1024
@@ -36,7 +37,7 @@ class RunEnded(DeliveryFailed):
 
 
 @asynccontextmanager
-async def fed_run(folder: Path) -> AsyncIterator["FedRun"]:
+async def fed_run(folder: Path, reach: Callable[[Path], Inventory]) -> AsyncIterator["FedRun"]:
     """Open for orders. Raises DeliveryFailed where Ansible cannot start.
 
     Ansible ends by itself when the block is left; with all that it has started when the block is cancelled.
@@ -48,9 +49,9 @@ async def fed_run(folder: Path) -> AsyncIterator["FedRun"]:
         await asyncio.to_thread(playing.prepare)
         with _pipe(names["said"]) as said:
             with _pipe(names["orders"]) as orders:
-                working = asyncio.create_task(
-                    playing.execute({"wod_channel": {name: str(path) for name, path in names.items()}}, defaults={})
-                )
+                channel = {name: str(path) for name, path in names.items()}
+                inventory = await asyncio.to_thread(reach, folder)
+                working = asyncio.create_task(playing.execute({"wod_channel": channel}, inventory))
                 run = FedRun(orders, said, working)
                 await run.is_ready()
                 yield run

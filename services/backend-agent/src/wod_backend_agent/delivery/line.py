@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from uuid import uuid4
 
 from wod_backend_agent.delivery.base import DeliveryFailed
 from wod_backend_agent.delivery.fed_runs import FedRun, Order, RunEnded, fed_run
+from wod_backend_agent.inventory import Inventory
 
 #: A run is followed by a fresh one after so many orders: it has read its inventory only once.
 MOST_ORDERS = 50
@@ -34,7 +36,9 @@ class Pace:
 class Line:
     """Served in order of arrival."""
 
-    def __init__(self, folder: Path, pace: Pace) -> None:
+    def __init__(self, folder: Path, pace: Pace, reach: Callable[[Path], Inventory]) -> None:
+        """``reach`` writes into a run's folder what Ansible must know of the host."""
+        self._reach = reach
         self._folder = folder
         self._pace = pace
         self._waiting: deque[_Waiting] = deque()
@@ -93,7 +97,7 @@ class Line:
     async def _serve(self) -> None:
         serving = _current()
         try:
-            async with fed_run(self._folder / str(uuid4())) as run:
+            async with fed_run(self._folder / str(uuid4()), self._reach) as run:
                 for _ in range(MOST_ORDERS):
                     waiting = await self._next()
                     if waiting is None or not await self._fulfil(run, waiting):

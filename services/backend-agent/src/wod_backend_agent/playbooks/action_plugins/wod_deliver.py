@@ -63,7 +63,9 @@ class ActionModule(ActionBase):
 def _files(request: Mapping[str, Any], variables: Mapping[str, Any]) -> list[RenderedFile]:
     """The workshop's, with programs in the place of the scripts that are to be compiled."""
     scripts = {name: Path(path) if path else None for name, path in request["compile"].items()}
-    rendered = render_workshop(Path(request["content"]), variables, scripts)
+    rendered = render_workshop(
+        Path(request["content"]), variables, scripts, broken_notebooks=request["broken_notebooks"]
+    )
     folder = Path(request["archive"]).parent
     return [_compiled(file, folder) if PurePosixPath(file.path).name in scripts else file for file in rendered]
 

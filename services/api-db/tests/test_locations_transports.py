@@ -311,6 +311,17 @@ async def test_a_rest_locations_commands_go_to_its_agent(
     assert await api.value("SELECT state FROM commands") == "sent"
 
 
+async def test_a_command_names_the_first_seat_of_the_range_where_it_is_now(
+    api: Api, settings: Settings, agent_server: AgentServer
+) -> None:
+    await api.change("UPDATE placements SET first_seat = first_seat + 1")
+    with serving(agent_server) as url:
+        await CommandSender(api.sessions, settings).send(await queued(api, url))
+    assert [command.first_seat for command in agent_server.taken] == [
+        await api.value("SELECT first_seat FROM placements")
+    ]
+
+
 async def test_an_agent_that_refuses_fails_the_registration(
     api: Api, settings: Settings, agent_server: AgentServer
 ) -> None:

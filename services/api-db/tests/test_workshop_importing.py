@@ -9,9 +9,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wod_api_db.workshops.definition import SeatRange, WorkshopDefinition
+from wod_api_db.workshops.definition import WorkshopDefinition
 from wod_api_db.workshops.importing import import_workshops
-from wod_api_db.workshops.metadata import MalformedMetadata, read_metadata
+from wod_common.wod_yml import MalformedMetadata, SeatRange, read_metadata
 
 REAL = Path(os.environ.get("WOD_SHARED", Path(__file__).parents[4] / "shared")) / "real-workshops"
 HEAD = "%YAML 1.1\n# about\n---\n"

@@ -195,7 +195,7 @@ async def test_a_tree_wins_over_the_locations_own_variables_and_may_name_others(
 def test_of_two_public_folders_the_earlier_ones_variables_win(tmp_path: Path) -> None:
     for folder in ("first", "second"):
         Place.write(tmp_path / folder / "ansible/variables_WKSHP-Small.yml", "A: a\n")
-    found = Trees([tmp_path / "first", tmp_path / "second"]).variable_files("CHLG-Small", 7)
+    found = Trees([tmp_path / "first", tmp_path / "second"]).workshop_files("CHLG-Small", 7)
     assert [path.parts[-3] for path in found] == ["second", "first"]
 
 

@@ -83,7 +83,29 @@ HARD = {
     "string-of-number": "{{ STDID | string }}\n",
     "arithmetic": "{{ 8000 + STDID }} {{ '%03d' | format(STDID) }}\n",
     "arithmetic-alone": "{{ 8000 + STDID }}\n",
+    "tabs": "\tindented {{ STDID }}\n\t{% if YES %}\n\t\tx\n\t{% endif %}\n",
+    "lookups": "{{ lookup('dict', {'a': 1}) }} {{ lookup('items', LIST) }} {{ lookup('sequence', '1-3') }} "
+    "{{ query('together', [1, 2], [3]) }} {{ lookup('ansible.builtin.list', 'a', 'b') }} {{ q('list', wantlist=True) }}\n",
+    "lookup-of-a-computed-name": "{{ lookup('vars', 'BRAND' ~ 'ING', 'STDID') }} {{ lookup('vars', 'NO', default=4) }} x\n",
+    "lookup-alone": "{{ lookup('nested', [1, 2], ['a']) }}\n",
+    "more-ansible-filters": "{{ 'a/b.c' | basename }} {{ {'a': 1} | combine({'b': 2}) | to_nice_yaml }}"
+    "{{ 'x1y' | regex_replace('[0-9]', '-') }} {{ [1, 2] | zip([3]) | list }} {{ 'a' is match('a') }} {{ '1.2' is version('1.1', '>') }}"
+    " {{ 'pw' | hash('sha256') }} {{ [[1], [2]] | flatten }} {{ '10' | int + 1 }}\n",
+    "include": "a\n{% include 'part.inc' %}\nb\n{% include 'deep/other.inc' %}{% include 'absent' ignore missing %}\nc\n",
+    "include-chosen": "{% set name = 'part' %}{% include name ~ '.inc' %} x\n",
+    "import": "{% import 'macros.inc' as m %}{{ m.twice(STDID) }} {% from 'macros.inc' import twice with context %}{{ twice(2) }}\n",
+    "extends": "{% extends 'base.inc' %}{% block middle %}of {{ STDID }}{% endblock %}\n",
+    "managed": "# {{ ansible_managed }}\n",
+    "very-large": "x {{ STDID }} " + "long line 'with' \"quotes\" \\ and { braces } " * 60_000 + "\n{{ BRANDING }}\n",
     "line-separators": "a\u2028b {{ STDID }}\x0b\x0c c\r d\n",
+}
+
+
+INCLUDED = {
+    "part.inc": "part of {{ STDID }} {{ BRANDING }}\n\n",
+    "templates/deep/other.inc": "{% if YES %}\nother {{ MAPPING.key }}\n{% endif %}\r\nz",
+    "macros.inc": "{% macro twice(a) %}{{ a }}{{ a }}{% endmacro %}\n",
+    "base.inc": "first\n{% block middle %}nothing{% endblock %}\nlast {{ BRANDING }}\n\n",
 }
 
 
@@ -92,6 +114,10 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("templates")
     for name, text in HARD.items():
         (folder / f"{name}.sh").write_bytes(text.encode("utf-8", "surrogateescape"))
+    for name, text in INCLUDED.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode())
     return folder
 
 
@@ -139,9 +165,9 @@ def rendered_by_ansible(files: dict[str, Path], folder: Path) -> dict[str, bytes
     return {name: (folder / f"{i}.out").read_bytes() for i, name in enumerate(files)}
 
 
-def ours(files: dict[str, Path]) -> dict[str, bytes]:
+def ours(files: dict[str, Path], folder: Path | None = None) -> dict[str, bytes]:
     variables = {**VARIABLES, "inventory_hostname": "localhost", "hostvars": {"localhost": VARIABLES}}
-    return {name: render(name, path.read_bytes(), variables) for name, path in files.items()}
+    return {name: render(name, path.read_bytes(), variables, folder) for name, path in files.items()}
 
 
 def test_every_template_of_the_real_workshops_renders_as_in_ansible(
@@ -157,7 +183,7 @@ def test_hard_templates_render_as_in_ansible(sources: Path, tmp_path: Path) -> N
     mine: dict[str, bytes] = {}
     for name, path in files.items():
         try:
-            mine |= ours({name: path})
+            mine |= ours({name: path}, sources)
         except CannotRender as refused:
             mine[name] = str(refused).encode()
     assert {name: (mine[name], theirs[name]) for name in HARD if mine[name] != theirs[name]} == {}

@@ -85,12 +85,42 @@ def test_a_header_does_not_shift_the_line() -> None:
         (b"x\n{{ 1 / 0 }}", "a.sh:2: ZeroDivisionError"),
         (b"#jinja2: nonsense: 1\n", "a.sh:1: the #jinja2: line cannot be read"),
         (b"{{ ''.__class__.__mro__ }}", "unsafe"),
-        (b"{{ lookup('pipe', 'id') }}", "a.sh:1: 'lookup' is undefined"),
+        (b"{{ lookup('pipe', 'id') }}", "a.sh:1: lookup('pipe') is not given to a workshop"),
         (b"{{ 'x' | no_such_filter }}", "no_such_filter"),
     ],
 )
 def test_other_errors_say_where(source: bytes, said: str) -> None:
     assert said in errors_of("a.sh", source)[0]
+
+
+def test_an_included_file_is_named_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "part.inc").write_text("x\n{{ A }}\n{{ B }}")
+    with pytest.raises(CannotRender) as refused:
+        render("deep/a.sh", b"{{ C }}\n{% include 'part.inc' %}", {"B": 1}, tmp_path)
+    assert refused.value.errors == ("deep/a.sh:1: 'C' is undefined", "deep/part.inc:2: 'A' is undefined")
+
+
+@pytest.mark.parametrize("name", ["../secret", "/etc/hostname", "absent", "deep/../../secret", "folder"])
+def test_nothing_outside_of_the_workshop_is_included(tmp_path: Path, name: str) -> None:
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "WKSHP-A" / "folder").mkdir(parents=True)
+    with pytest.raises(CannotRender, match="is not in the workshop"):
+        render("a.sh", f"{{% include '{name}' %}}".encode(), {}, tmp_path / "WKSHP-A")
+
+
+def test_a_value_in_an_included_file_enters_a_notebook_unharmed(tmp_path: Path) -> None:
+    (tmp_path / "part.inc").write_text("{{ V }}")
+    given = render("a.ipynb", notebook("{% include 'part.inc' %} {{ V }}"), {"V": HARD}, tmp_path)
+    assert source_of(given) == [f"{HARD} {HARD}"]
+
+
+def test_a_broken_notebook_is_delivered_where_the_operator_allows_it_but_never_without_a_value(tmp_path: Path) -> None:
+    (tmp_path / "a.ipynb").write_text("{ {{ A }}")
+    [file] = render_workshop(tmp_path, {"A": 1}, broken_notebooks=True)
+    assert file.content == b"{ 1"
+    with pytest.raises(CannotRender, match="'A' is undefined"):
+        render_workshop(tmp_path, {}, broken_notebooks=True)
 
 
 @pytest.mark.parametrize(

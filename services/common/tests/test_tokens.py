@@ -25,6 +25,7 @@ def command() -> Command:
         workshop="WKSHP-API101",
         generation=2,
         sequence=1,
+        first_seat=4,
     )
 
 

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from wod_backend_agent.delivery.base import DeliveryFailed, Seat
 from wod_backend_agent.directory import Directory
-from wod_backend_agent.manifest import FILE as MANIFEST
 from wod_backend_agent.manifest import MalformedManifest, Manifest, read_manifest
 from wod_backend_agent.passwords import new_password
 from wod_backend_agent.trees import Trees
+from wod_common.wod_yml import FILE as MANIFEST
 
 Lock = Callable[[UUID, Seat], Awaitable[None]]
 

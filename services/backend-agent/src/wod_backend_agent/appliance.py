@@ -61,5 +61,5 @@ class SeatPlace:
         if self.first is None:
             raise NoPlace("wod.yml has no range, from which the seat's address and ports are counted")
         if self.student < self.first:
-            raise NoPlace(f"student {self.student} is below the range in wod.yml, which begins with {self.first}")
+            raise NoPlace(f"student {self.student} is below its workshop's range, which begins with {self.first}")
         return self.student - self.first

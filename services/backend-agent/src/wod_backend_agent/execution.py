@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
+from dataclasses import replace
 
 import structlog
 from prometheus_client import Histogram
@@ -96,7 +97,7 @@ class Execution:
         tokens = await self._hook("create", command, password)
         deployment = Deployment(
             run=command.id,
-            seat=self._seat(command.student),
+            seat=self._placed(command),
             workshop=command.workshop,
             registration=command.registration,
             password=SecretStr(password),
@@ -118,10 +119,14 @@ class Execution:
         """Runs the workshop's hooks of that kind, if it has any, and returns the tokens they hand over."""
         if not self._hooks.found(kind, command.workshop):
             return {}
-        seat = self._seat(command.student)
+        seat = self._placed(command)
         target = await self._delivery.target(command.id, seat, command.workshop)
         call = HookCall(kind, command.id, seat, command.workshop, password, target, command.last, secrets)
         return await self._hooks.run(call)
+
+    def _placed(self, command: Command) -> Seat:
+        """The command's seat, in the range that its workshop has here."""
+        return replace(self._seat(command.student), first=command.first_seat)
 
     async def _lock_and_hook(self, kind: str, command: Command) -> None:
         """The hook still finds the homes, and nobody in them; the password that it may set elsewhere is nobody's."""

@@ -1,17 +1,22 @@
 """What the agent heeds of a workshop's ``wod.yml``. The api-db has judged the whole of it; here a value may be as it comes."""
 
-import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import yaml
+from wod_common.wod_yml import (
+    FILE,
+    MAX_BYTES,
+    MalformedMetadata,
+    SeatRange,
+    flag,
+    read_metadata,
+    script_names,
+    seat_range,
+)
 
-FILE = "wod.yml"
-LARGEST_BYTES = 64 * 1024
-_YES = {"true", "yes", "on"}
-_FIRST = re.compile(r"\s*([1-9][0-9]{0,5})\s*(?:-.*)?")
-_SCRIPT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+T = TypeVar("T")
 
 
 class MalformedManifest(Exception):
@@ -20,8 +25,8 @@ class MalformedManifest(Exception):
 
 @dataclass(frozen=True)
 class Manifest:
-    #: the first student number of its range
-    first: int | None = None
+    #: the seats that it may have, as its author wrote it
+    range: SeatRange | None = None
     #: its notebooks may show the seat's password
     shows_password: bool = False
     #: the password is also put into the location's directory, or kept in the seat's vaulted variables
@@ -33,6 +38,11 @@ class Manifest:
     has_appliance: bool = False
     has_appliance_per_seat: bool = False
 
+    @property
+    def first(self) -> int | None:
+        """The first student number of its range."""
+        return self.range.first if self.range else None
+
 
 def read_manifest(workshop: Path) -> Manifest:
     """Of a folder without one, a manifest that asks for nothing. Raises MalformedManifest and OSError."""
@@ -40,54 +50,39 @@ def read_manifest(workshop: Path) -> Manifest:
     if not path.is_file():
         return Manifest()
     values = _values(path)
-    per_seat = _flag(values.get("multiappliance"))
+    per_seat = _read(flag, values.get("multiappliance")) or False
     return Manifest(
-        first=_first(values.get("range")),
-        shows_password=_flag(values.get("varpass")) or _flag(values.get("ldap")),
-        ldap=_flag(values.get("ldap")),
-        varpass=_flag(values.get("varpass")),
+        range=_read(seat_range, values.get("range")),
+        shows_password=any(_read(flag, values.get(key)) for key in ("varpass", "ldap")),
+        ldap=_read(flag, values.get("ldap")) or False,
+        varpass=_read(flag, values.get("varpass")) or False,
         compile=_scripts(values.get("compile")),
-        has_appliance=per_seat or _flag(values.get("monoappliance")),
+        has_appliance=per_seat or _read(flag, values.get("monoappliance")) or False,
         has_appliance_per_seat=per_seat,
     )
 
 
 def _values(path: Path) -> dict[str, Any]:
-    """Every scalar as its text: no tag of a hostile file makes an object."""
-    data = path.read_bytes()
-    if len(data) > LARGEST_BYTES:
-        raise MalformedManifest(f"{FILE} is larger than {LARGEST_BYTES // 1024} KiB")
+    with path.open("rb") as stream:
+        data = stream.read(MAX_BYTES + 1)
     try:
-        # a tab after a key is common in these files, and no YAML
-        values = yaml.load(data.decode("utf-8-sig").replace("\t", " "), yaml.BaseLoader)  # noqa: S506 - makes texts only
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{FILE}:{mark.line + 1}" if mark else FILE
-        raise MalformedManifest(f"{where}: not valid YAML; write one 'key: value' a line, in UTF-8") from None
-    if not isinstance(values, dict):
-        raise MalformedManifest(f"{FILE} is not a list of keys; write one 'key: value' a line")
-    return values
+        return {key: entry.value for key, entry in read_metadata(data).items()}
+    except MalformedMetadata as error:
+        where = f"{FILE}:{error.line}" if error.line else FILE
+        raise MalformedManifest(f"{where}: {error.reason}") from None
 
 
-def _flag(value: Any) -> bool:
-    return isinstance(value, str) and value.strip().lower() in _YES
-
-
-def _first(value: Any) -> int | None:
-    """Of ``[1, 6]``, ``['1981-1985']`` or ``1981-1985``."""
-    first = value[0] if isinstance(value, list) and value else value
-    matched = _FIRST.fullmatch(first) if isinstance(first, str) else None
-    return int(matched[1]) if matched else None
+def _read(reader: Callable[[Any], T], value: Any) -> T | None:
+    """What the api-db refuses asks for nothing here."""
+    try:
+        return reader(value)
+    except ValueError:
+        return None
 
 
 def _scripts(value: Any) -> tuple[str, ...]:
-    if value is None or value in ("", "~", "null", "false", "False", "no"):
-        return ()
-    names = value if isinstance(value, list) else str(value).split(",")
-    found = tuple(str(name).strip() for name in names if str(name).strip())
-    for name in found:
-        if not _SCRIPT.fullmatch(name):
-            raise MalformedManifest(
-                f"{FILE}: compile names {name[:100]!r}; write file names separated by commas, without folders"
-            )
-    return found
+    """Not as it comes: whoever names a script wants its text hidden."""
+    try:
+        return script_names(value)
+    except ValueError as error:
+        raise MalformedManifest(f"{FILE}: compile is {str(value)[:100]!r}: {error}") from None

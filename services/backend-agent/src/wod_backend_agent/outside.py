@@ -1,7 +1,6 @@
 """The real parts around the agent: Ansible, JupyterHub, the api-db."""
 
 import asyncio
-import os
 import shutil
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +22,6 @@ from wod_backend_agent.reporting import NativeReporter
 from wod_backend_agent.settings import Settings
 
 #: Ansible's own name for it, so that what one of them encrypts the other opens.
-VAULT_PASSWORD_FILE = "ANSIBLE_VAULT_PASSWORD_FILE"  # noqa: S105 - a variable's name
 REPORT_TIMEOUT_SECONDS = 10.0
 #: Threads beside those in which runs of Ansible wait: a cancellation must never wait for a run to end.
 SPARE_THREADS = 16
@@ -69,12 +67,12 @@ def _access(settings: Settings, delivery: AnsibleDelivery) -> Access:
     server = settings.ldap_server()
     marks = settings.state / "directory"
     marks.mkdir(mode=0o700, exist_ok=True)
-    vault_password = os.environ.get(VAULT_PASSWORD_FILE)
+    vault_password = settings.vault()
     variables = None
     if vault_password and settings.private:
         # half a second, which an agent without a vault need not wait at its start
         from wod_backend_agent.seat_variables import SeatVariables  # noqa: PLC0415
 
-        variables = SeatVariables(settings.private.resolve() / "ansible", Path(vault_password).expanduser())
+        variables = SeatVariables(settings.private.resolve() / "ansible", vault_password)
     directory = LdapDirectory(server) if server else None
     return HostAccess(settings.trees(), delivery.lock, marks, directory, variables)

@@ -86,6 +86,6 @@ class SeatVariables:
         except (AnsibleError, OSError) as error:
             raise DeliveryFailed(
                 f"the vault password file {self._password_file} cannot be used ({type(error).__name__}): name one that is "
-                f"there in ANSIBLE_VAULT_PASSWORD_FILE"
+                f"there in WOD_AGENT_VAULT_PASSWORD_FILE"
             ) from None
         return VaultLib([("default", secret)])

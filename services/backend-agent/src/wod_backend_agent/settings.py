@@ -64,6 +64,10 @@ class Settings(BaseSettings):
     hook_seconds: Annotated[float, Field(gt=0, le=86_400)] = 600.0
     #: the group of installations that this one belongs to: its ``group_vars`` are read
     group: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")] | None = None
+    #: the location's name in the overlay's inventory; WODBEFQDN of its variables, or else localhost
+    inventory_host: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] | None = None
+    #: holds or prints the password of what the trees keep encrypted with Ansible Vault
+    vault_password_file: FilePath | None = None
     #: the directory of workshops with ``ldap: true``, as ldap://host[:port] or ldaps://host[:port]; the next four say how
     ldap_url: Annotated[str, Field(pattern=r"^ldaps?://[^\s/?#]+/?$")] | None = None
     ldap_bind_dn: Annotated[str, Field(min_length=1)] | None = None
@@ -83,7 +87,7 @@ class Settings(BaseSettings):
         return [part for part in value.split(":") if part] if isinstance(value, str) else value
 
     @field_validator(
-        "private", "uid_base", "group", "automation_account",
+        "private", "uid_base", "group", "automation_account", "inventory_host", "vault_password_file",
         "ldap_url", "ldap_bind_dn", "ldap_password", "ldap_user_dn", "ldap_ca", mode="before",
     )  # fmt: skip
     @classmethod
@@ -120,7 +124,13 @@ class Settings(BaseSettings):
 
     def trees(self) -> Trees:
         private = self.private.resolve() if self.private else None
-        return Trees([folder.resolve() for folder in self.notebooks], private, self.group)
+        host = self.inventory_host or self.variables.get("WODBEFQDN") or "localhost"
+        return Trees([folder.resolve() for folder in self.notebooks], private, self.group, host, self.vault())
+
+    def vault(self) -> Path | None:
+        """Ansible's own variable for it is taken as well."""
+        path = self.vault_password_file or Path(os.environ.get("ANSIBLE_VAULT_PASSWORD_FILE", "")).expanduser()
+        return path.resolve() if path != Path() else None
 
     def linux_accounts(self) -> LinuxAccounts | None:
         return LinuxAccounts(self.automation_account) if self.accounts == "linux" else None

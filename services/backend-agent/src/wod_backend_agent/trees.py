@@ -6,6 +6,8 @@ from pathlib import Path
 
 from wod_backend_agent.content import find_workshop, workshop_of
 
+#: What an inventory's name may end in: editors leave others beside it.
+INVENTORIES = ("", ".yml", ".yaml", ".ini")
 SKELETON = Path(__file__).parent / "skeleton"
 
 
@@ -28,6 +30,10 @@ class Trees:
     public: Sequence[Path]
     private: Path | None = None
     group: str | None = None
+    #: the location's name in the inventory
+    host: str = "localhost"
+    #: opens what the overlay keeps encrypted; a program prints the password
+    vault_password_file: Path | None = None
 
     @property
     def notebooks(self) -> list[Path]:
@@ -41,20 +47,35 @@ class Trees:
     def workshop(self, asked: str) -> Path | None:
         return find_workshop(self.notebooks, asked)
 
-    def variable_files(self, asked: str, student: int) -> Iterator[Path]:
-        """Those that are there, a later one winning. Of two public folders the earlier wins, as with workshops."""
+    @property
+    def inventories(self) -> list[Path]:
+        """The overlay's own, files or folders; none where the location's host is this machine and needs no words."""
+        found = (path for folder in self._private for path in sorted(folder.glob("inventory*")))
+        return [path for path in found if path.suffix in INVENTORIES]
+
+    def group_files(self) -> Iterator[Path]:
+        """Variables of all workshops, a later file winning. Of two public folders the earlier wins, as with workshops."""
         groups = ["all", *([self.group] if self.group else [])]
-        public = [tree / "ansible" for tree in reversed(self.public)]
-        private = [tree / "ansible" for tree in self._overlay]
-        candidates = [
-            folder / "group_vars" / f"{group}.yml"
-            for trees in (public, private)
-            for group in groups
-            for folder in trees
-        ]
-        candidates += [folder / f"variables_{workshop_of(asked)}.yml" for folder in (*public, *private)]
-        candidates += [folder / f"variables_student{student}.yml" for folder in private]
-        return (path for path in candidates if path.is_file())
+        for folders in (self._public, self._private):
+            for group in groups:
+                for folder in folders:
+                    yield from _variables(folder / "group_vars", group)
+
+    def host_files(self) -> Iterator[Path]:
+        for folder in self._private:
+            yield from _variables(folder / "host_vars", self.host)
+
+    def workshop_files(self, asked: str, student: int) -> Iterator[Path]:
+        """Variables of the workshop and then of the seat, a later file winning."""
+        for folder in (*self._public, *self._private):
+            yield from _variables(folder, f"variables_{workshop_of(asked)}")
+        for folder in self._private:
+            yield from _variables(folder, f"variables_student{student}")
+
+    def templating_tasks(self, when: str) -> Path | None:
+        """The overlay's tasks around the rendering, ``pre`` or ``post``."""
+        candidates = (folder / f"{when}_templating.yml" for folder in self._private)
+        return next((path for path in candidates if path.is_file()), None)
 
     def hooks(self, kind: str, asked: str) -> list[Hook]:
         """The public one and after it the private one; a challenge has its workshop's."""
@@ -67,6 +88,15 @@ class Trees:
         """The public one where there is one, as with workshops."""
         return next((path for path in self._scripts([*self.public, *self._overlay], name) if path.is_file()), None)
 
+    @property
+    def _public(self) -> list[Path]:
+        """The weakest first."""
+        return [tree / "ansible" for tree in reversed(self.public)]
+
+    @property
+    def _private(self) -> list[Path]:
+        return [tree / "ansible" for tree in self._overlay]
+
     @staticmethod
     def _scripts(trees: Sequence[Path], name: str) -> Iterator[Path]:
         return (tree / "scripts" / name for tree in trees)
@@ -74,3 +104,8 @@ class Trees:
     @property
     def _overlay(self) -> list[Path]:
         return [self.private] if self.private else []
+
+
+def _variables(folder: Path, name: str) -> Iterator[Path]:
+    """As Ansible finds them: a file with or without an ending, or a folder of files."""
+    return (path for ending in ("", ".yml", ".yaml", ".json") if (path := folder / f"{name}{ending}").exists())

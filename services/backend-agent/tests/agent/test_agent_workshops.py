@@ -143,6 +143,19 @@ async def test_a_seat_has_its_own_ports_and_the_address_of_its_appliance(
     assert said_by_hooks == [f"create {target}", f"cleanup {target}", f"reset {target}"]
 
 
+async def test_ports_and_address_are_counted_from_where_an_operator_has_moved_the_range(
+    installation: Installation,
+) -> None:
+    installation.write("notebooks/WKSHP-Small/wod.yml", "%YAML 1.1\n---\nrange: [40, 49]\nmultiappliance: true\n")
+    installation.write("notebooks/WKSHP-Small/a.sh", NAMES)
+    installation.write("private/ansible/variables_WKSHP-Small.yml", BASES)
+    installation.hook("create-WKSHP-Small.sh", f'echo "$WODRTARGET" > {installation.folder}/said')
+    command = a_command().model_copy(update={"workshop": "WKSHP-Small", "first_seat": 6})
+    assert (await installation.agent.do(command))[-1].type is EventType.DONE
+    assert installation.delivered("WKSHP-Small/a.sh") == "10.0.0.255 8001 2201\n"
+    assert (installation.folder / "said").read_text() == "10.0.0.255\n"
+
+
 async def test_without_an_appliance_the_target_is_unset(installation: Installation) -> None:
     installation.write("notebooks/WKSHP-Small/wod.yml", "%YAML 1.1\n---\nrange: ['4-9']\nmonoappliance: false\n")
     installation.write("notebooks/WKSHP-Small/a.sh", "port {{ HTTPPORT }}\n")
@@ -158,7 +171,7 @@ async def test_without_an_appliance_the_target_is_unset(installation: Installati
     [
         ("range: [4, 9]\nmonoappliance: true", "A: a", "IP-WKSHP-Small is not set: it is the address of the appliance"),
         ("multiappliance: true", BASES, "wod.yml has no range"),
-        ("range: [8, 9]\nmultiappliance: true", BASES, "student 7 is below the range in wod.yml, which begins with 8"),
+        ("range: [8, 9]\nmultiappliance: true", BASES, "student 7 is below its workshop's range, which begins with 8"),
         ("range: [4, 9]\nmultiappliance: true", "IP-WKSHP-Small: lab.example.org", "no address can be counted"),
         ("range: [4, 9]", "SSHPORT-WKSHP-Small: 65534", "student 7 gets no port"),
         ("range: [4, 9]", "SSHPORT-WKSHP-Small: '{{ NO_SUCH }}'", "'NO_SUCH' is undefined"),

@@ -60,6 +60,8 @@ class Command(BaseModel):
     sequence: Order | None = None
     #: RESET of a range only: its last student number; ``student`` is its first
     last: StudentNumber | None = None
+    #: the first seat of the workshop's range at the location; a listed peer says none, and the author's counts
+    first_seat: StudentNumber | None = None
     authority: Literal["signed", "listed"] = "signed"
 
     @model_validator(mode="after")

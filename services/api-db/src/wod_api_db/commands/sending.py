@@ -63,7 +63,7 @@ class CommandSender:
             registration = await registrations.read(session, row.registration_id)
             assert registration is not None
             return Dispatch(
-                command=_wire(row),
+                command=_wire(row, registration),
                 attempts=row.attempts,
                 registration_id=row.registration_id,
                 recipient=row.location.command_address,
@@ -112,7 +112,7 @@ def _agent_access(location: Location) -> AgentAccess | None:
     return AgentAccess(location.agent_url, location.sealed_agent_token or "")
 
 
-def _wire(row: CommandRow) -> Command:
+def _wire(row: CommandRow, registration: Registration) -> Command:
     return Command(
         id=row.id,
         verb=row.verb,
@@ -123,4 +123,5 @@ def _wire(row: CommandRow) -> Command:
         workshop=row.workshop,
         generation=row.generation,
         sequence=row.sequence,
+        first_seat=registration.range_first,
     )

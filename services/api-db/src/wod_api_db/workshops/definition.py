@@ -4,43 +4,24 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AliasGenerator, BaseModel, BeforeValidator, ConfigDict
 from pydantic.alias_generators import to_camel
 
+from wod_common.wod_yml import SeatRange, flag, script_names, seat_range
+
 #: What authors write where a value is still to come.
 PLACEHOLDERS = frozenset({"", "???", "tbd", "todo", "n/a"})
 #: A seat is somebody's for hours; a longer loan is a mistyped one.
 MAX_HOURS = 31 * 24
-LAST_STUDENT = 999_999
 #: Zero width non-joiner and joiner do not show, and are needed: Persian is written with the one, emoji with the other.
 _JOINERS = {0x200C: None, 0x200D: None}
 _BARE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 #: a leading zero would be octal to other readers of YAML 1.1
 _WHOLE = re.compile(r"0|[1-9][0-9]{0,8}")
 _DECIMAL = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,9})?")
-_INTERVAL = re.compile(r"([0-9]{1,6})[ ]*-[ ]*([0-9]{1,6})")
-
-
-class SeatRange(NamedTuple):
-    """The first and the last student number, inclusive, within the location."""
-
-    first: int
-    last: int
-
-    @property
-    def seats(self) -> int:
-        return self.last - self.first + 1
-
-
-def _flag(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.strip().lower() in {"true", "false"}:
-        return value.strip().lower() == "true"
-    raise ValueError("write true or false")
 
 
 def _number(low: int, high: int) -> Callable[[Any], int]:
@@ -88,19 +69,6 @@ def _texts(value: Any) -> tuple[str, ...]:
     return tuple(text for text in texts if text)
 
 
-def _scripts(value: Any) -> tuple[str, ...]:
-    """``false``, or names of scripts: one text split at commas, or a list. A name is no path: scripts run as root."""
-    if value is None or value is False or value in ("", "false"):
-        return ()
-    items = [item for item in value.split(",") if item.strip()] if isinstance(value, str) else value
-    if not isinstance(items, list):
-        raise ValueError("write false, or names of scripts separated by commas")  # noqa: TRY004 - see above
-    names = tuple(item.strip() if isinstance(item, str) else "" for item in items)
-    if not all(_BARE_NAME.fullmatch(name) for name in names):
-        raise ValueError("write file names separated by commas, without folders")
-    return names
-
-
 def _hours(value: Any) -> timedelta:
     """Hours, with fractions: ``0.02`` is 72 seconds."""
     text = str(value).strip()
@@ -113,19 +81,6 @@ def _hours(value: Any) -> timedelta:
 
 def _hours_or_none(value: Any) -> timedelta | None:
     return None if value is None or value is False or _is_placeholder(value) else _hours(value)
-
-
-def _range(value: Any) -> SeatRange:
-    """``[1, 6]``; also ``['1981-1985']`` and ``1981-1985``, as older workshops have it."""
-    pair = value if isinstance(value, list) else [value]
-    if len(pair) == 1 and isinstance(pair[0], str) and (match := _INTERVAL.fullmatch(pair[0].strip())):
-        pair = [int(number) for number in match.groups()]
-    if len(pair) != 2 or any(isinstance(number, bool) or not isinstance(number, int) for number in pair):
-        raise ValueError("write the first and the last student number, such as [1, 6]")
-    first, last = pair
-    if not 1 <= first <= last <= LAST_STUDENT:
-        raise ValueError(f"the first number must be at least 1, the last no smaller and at most {LAST_STUDENT}")
-    return SeatRange(first, last)
 
 
 def _link(value: Any) -> str:
@@ -155,7 +110,7 @@ def _badge(value: Any) -> str:
     return _link(value)
 
 
-Flag = Annotated[bool, BeforeValidator(_flag)]
+Flag = Annotated[bool, BeforeValidator(flag)]
 Link = Annotated[str, BeforeValidator(_link)]
 HoursOrNone = Annotated[timedelta | None, BeforeValidator(_hours_or_none)]
 LongText = Annotated[str, BeforeValidator(_line_of_text(5000))]
@@ -184,11 +139,11 @@ class WorkshopDefinition(BaseModel):
     active: Flag
     capacity: Annotated[int, BeforeValidator(_number(0, 100_000))]
     priority: Annotated[int, BeforeValidator(_number(0, 100_000))] = 0
-    range: Annotated[SeatRange, BeforeValidator(_range)]
+    range: Annotated[SeatRange, BeforeValidator(seat_range)]
     reset: Flag = False
     ldap: Flag = False
     varpass: Flag = False
-    compile: Annotated[tuple[str, ...], BeforeValidator(_scripts)] = ()
+    compile: Annotated[tuple[str, ...], BeforeValidator(script_names)] = ()
     replay_id: Annotated[int | None, BeforeValidator(_number_or_none)] = None
     replay_link: Link = ""
     workshop_img: Link = ""

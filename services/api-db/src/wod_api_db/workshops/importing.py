@@ -13,10 +13,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from wod_api_db.workshops.definition import KEYS, WorkshopDefinition
-from wod_api_db.workshops.metadata import MAX_BYTES, Entry, MalformedMetadata, read_metadata
 from wod_common.commands import WORKSHOP_PATTERN
+from wod_common.wod_yml import FILE as METADATA
+from wod_common.wod_yml import MAX_BYTES, Entry, MalformedMetadata, read_metadata
 
-METADATA = "wod.yml"
 CHECKPOINTS = ".ipynb_checkpoints"
 #: Beyond these a folder is no workshop but a mistake, or an attempt to keep us reading.
 MAX_FILES = 10_000

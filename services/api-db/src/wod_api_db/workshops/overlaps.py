@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from wod_api_db.locations.models import Location
-from wod_api_db.workshops.definition import SeatRange, WorkshopDefinition
+from wod_api_db.workshops.definition import WorkshopDefinition
 from wod_api_db.workshops.importing import ImportReport, Refusal
 from wod_api_db.workshops.models import Placement, Workshop
+from wod_common.wod_yml import SeatRange
 
 
 @dataclass

@@ -14,16 +14,21 @@ from wod_backend_agent.accounts import LinuxAccounts
 from wod_backend_agent.appliance import SeatPlace
 from wod_backend_agent.content import UnsafeContent, is_notebook, mode, workshop_files, workshop_of
 from wod_backend_agent.delivery.base import DeliveryFailed, Deployment, Progress, Seat
-from wod_backend_agent.delivery.fed_runs import Order
+from wod_backend_agent.delivery.fed_runs import Opening, Stamp
 from wod_backend_agent.delivery.line import Line, Pace
-from wod_backend_agent.delivery.runs import PLAYBOOKS, Verbatim
-from wod_backend_agent.manifest import FILE as MANIFEST
+from wod_backend_agent.delivery.orders import WrittenOrder
+from wod_backend_agent.inventory import Inventory, Verbatim, write_inventory
 from wod_backend_agent.manifest import MalformedManifest, Manifest, read_manifest
 from wod_backend_agent.masking import masked
 from wod_backend_agent.processes import end_processes_with
 from wod_backend_agent.trees import Trees
+from wod_common.wod_yml import FILE as MANIFEST
 
-ORDER = "order.json"
+#: The overlay's tasks around the rendering, by what the playbook calls them.
+_AROUND = {"before": "pre", "after": "post"}
+
+#: Of more than one task, and not the same for every seat: these get a run of Ansible to themselves.
+ALONE = ("create_between_tasks.yml",)
 
 
 class AnsibleDelivery:
@@ -49,7 +54,8 @@ class AnsibleDelivery:
         self._delivered = delivered.resolve()
         self._variables = dict(variables)
         self._accounts = accounts
-        self._line = Line(self._runs, pace)
+        self._line = Line(self._runs, pace, self._opening, self._stamp)
+        self._places_alone = asyncio.Semaphore(pace.most)
 
     async def aclose(self) -> None:
         """Ends every run of Ansible."""
@@ -65,14 +71,17 @@ class AnsibleDelivery:
             raise DeliveryFailed(f"there is no content for {deployment.workshop} in {folders}")
         manifest = _manifest(content)
         names = _file_names(content)
+        tasks = {name: str(self._trees.templating_tasks(when) or "") for name, when in _AROUND.items()}
+        named = self._named_to_tasks(deployment) if any(tasks.values()) else {}
         progress(Progress("account", 20, "Preparing your account"))
         try:
             await self._execute(
                 deployment.run,
                 deployment.seat,
-                "create.yml",
-                variables=_seat_variables(deployment, manifest),
+                "create_between_tasks.yml" if named else "create.yml",
+                variables=_seat_variables(deployment, manifest) | named,
                 request={
+                    **tasks,
                     "content": str(content),
                     "workshop": deployment.workshop,
                     "place": _place(deployment.seat, deployment.workshop, manifest),
@@ -81,7 +90,7 @@ class AnsibleDelivery:
                     "delivered": str(self._results(deployment.seat)),
                     "account": self._accounts and self._accounts.opened(deployment.password),
                 },
-                files=list(self._trees.variable_files(deployment.workshop, deployment.seat.number)),
+                workshop=deployment.workshop,
                 began=lambda: progress(Progress("deliver", 40, _preparing(names))),
             )
         except DeliveryFailed as failed:
@@ -92,9 +101,8 @@ class AnsibleDelivery:
         content = self._trees.workshop(workshop)
         if content is None or not (manifest := _manifest(content)).has_appliance:
             return None
-        files = list(self._trees.variable_files(workshop, seat.number))
         request = {"place": _place(seat, workshop, manifest)}
-        result = await self._execute(run, seat, "target.yml", request=request, files=files)
+        result = await self._execute(run, seat, "target.yml", request=request, workshop=workshop)
         return str(result["target"])
 
     async def measure(self, run: UUID, seat: Seat, workshop: str) -> int | None:
@@ -119,22 +127,25 @@ class AnsibleDelivery:
         *,
         variables: Mapping[str, Any] | None = None,
         request: Mapping[str, Any] | None = None,
-        files: Sequence[Path] = (),
+        workshop: str | None = None,
         began: Callable[[], None] = lambda: None,
     ) -> dict[str, Any]:
         folder = self._runs / str(run)
-        asked = {**self._seat(run, seat), "archive": str(folder / "home.tar"), "report": str(folder / "report.json")}
-        order = {
-            "run": str(run),
-            "playbook": str(PLAYBOOKS / playbook),
-            "defaults": self._variables,
-            "files": [str(path) for path in files],
-            "variables": {**(variables or {}), "wod_seat": {**asked, **(request or {})}},
+        asked: dict[str, Any] = {
+            **self._seat(run, seat),
+            "archive": str(folder / "home.tar"),
+            "report": str(folder / "report.json"),
+            **(request or {}),
         }
+        inventory = partial(write_inventory, folder, self._trees, self._variables, workshop, seat.number)
+        order = WrittenOrder(folder, playbook, inventory, dict(variables or {}), asked, began)
         try:
-            return await self._line.do(Order(folder / ORDER, partial(_write_order, folder, order), began))
+            if playbook in ALONE:
+                async with self._places_alone:
+                    return await order.play_alone(self._trees.vault_password_file)
+            return await self._line.do(order)
         except DeliveryFailed as failed:
-            raise DeliveryFailed(_report(folder) or str(failed)) from None
+            raise DeliveryFailed(await asyncio.to_thread(order.fault, str(failed))) from None
         except asyncio.CancelledError:
             await asyncio.to_thread(end_processes_with, {str(run)})
             raise
@@ -163,6 +174,24 @@ class AnsibleDelivery:
             "account": self._accounts and self._accounts.closed(),
         }
 
+    def _named_to_tasks(self, deployment: Deployment) -> dict[str, Any]:
+        """What the overlay's tasks go by, under the original's names."""
+        return {
+            "WORKSHOP": deployment.workshop,
+            "STUDDIR": str(self._homes),
+            "ANSIBLEPRIVDIR": str(self._trees.private and self._trees.private / "ansible"),
+        }
+
+    def _opening(self, folder: Path) -> Opening:
+        """What a run reads before its first order: how the host is reached."""
+        inventory = write_inventory(folder, self._trees, self._variables)
+        return Opening(inventory, self._trees.vault_password_file, self._stamp())
+
+    def _stamp(self) -> Stamp:
+        """Another one after each change of the overlay's own inventory."""
+        files = Inventory(self._trees.host, (), self._trees.inventories).files
+        return tuple((path, (found := path.stat()).st_mtime_ns, found.st_size) for path in files)
+
     def _results(self, seat: Seat) -> Path:
         return self._delivered / f"{seat.username}.json"
 
@@ -178,7 +207,7 @@ def _place(seat: Seat, workshop: str, manifest: Manifest) -> dict[str, Any]:
     place = SeatPlace(
         str(workshop_of(workshop)),
         seat.number,
-        manifest.first,
+        seat.first or manifest.first,
         manifest.has_appliance,
         manifest.has_appliance_per_seat,
     )
@@ -218,18 +247,3 @@ def _read_results(path: Path) -> list[str]:
 def _preparing(names: Sequence[str]) -> str:
     notebooks = sum(map(is_notebook, names))
     return f"Preparing {'1 notebook' if notebooks == 1 else f'{notebooks} notebooks'} for you"
-
-
-def _write_order(folder: Path, order: Mapping[str, Any]) -> None:
-    """Into a private folder, for it holds the seat's password; ends what an earlier, crashed attempt has left."""
-    if folder.exists():
-        end_processes_with({folder.name})
-        shutil.rmtree(folder)
-    folder.mkdir(mode=0o700, parents=True)
-    (folder / ORDER).write_text(json.dumps(order), encoding="utf-8")
-
-
-def _report(folder: Path) -> str | None:
-    """What the action plugin says is wrong."""
-    path = folder / "report.json"
-    return str(json.loads(path.read_text(encoding="utf-8"))["msg"]) if path.is_file() else None

@@ -19,6 +19,8 @@ class Seat:
     number: int
     home: Path
     uid: int | None = None
+    #: the first seat of its workshop's range; None leaves it to the workshop's author
+    first: int | None = None
 
     @property
     def username(self) -> str:

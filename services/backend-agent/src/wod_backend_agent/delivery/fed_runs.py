@@ -3,14 +3,15 @@
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from wod_backend_agent.delivery.base import DeliveryFailed
 from wod_backend_agent.delivery.runs import PlaybookRun
+from wod_backend_agent.inventory import Inventory
 
 PLAYBOOK = "seats.yml"
 CHUNK_BYTES = 64 * 1024
@@ -18,13 +19,30 @@ CHUNK_BYTES = 64 * 1024
 Line = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Order:
-    """The path is that of a file that Ansible reads: a pipe of paths is never full. ``write`` makes it, when its turn comes."""
+class Order(Protocol):
+    @property
+    def path(self) -> Path:
+        """A file that Ansible reads: a pipe of paths is never full."""
 
-    path: Path
-    write: Callable[[], None]
-    began: Callable[[], None] = lambda: None
+    def write(self) -> None:
+        """Makes the file, when the order's turn has come."""
+
+    @property
+    def began(self) -> Callable[[], None]:
+        """Called when Ansible has read it."""
+
+
+#: What a run has read once and for all: it is the same as long as that has not changed.
+Stamp = Hashable
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What a run is started with."""
+
+    inventory: Inventory
+    vault_password_file: Path | None
+    stamp: Stamp
 
 
 class RunEnded(DeliveryFailed):
@@ -36,7 +54,7 @@ class RunEnded(DeliveryFailed):
 
 
 @asynccontextmanager
-async def fed_run(folder: Path) -> AsyncIterator["FedRun"]:
+async def fed_run(folder: Path, opened_with: Callable[[Path], Opening]) -> AsyncIterator["FedRun"]:
     """Open for orders. Raises DeliveryFailed where Ansible cannot start.
 
     Ansible ends by itself when the block is left; with all that it has started when the block is cancelled.
@@ -46,12 +64,13 @@ async def fed_run(folder: Path) -> AsyncIterator["FedRun"]:
     working: asyncio.Task[dict[str, Any]] | None = None
     try:
         await asyncio.to_thread(playing.prepare)
+        opening = await asyncio.to_thread(opened_with, folder)
         with _pipe(names["said"]) as said:
             with _pipe(names["orders"]) as orders:
-                working = asyncio.create_task(
-                    playing.execute({"wod_channel": {name: str(path) for name, path in names.items()}}, defaults={})
-                )
-                run = FedRun(orders, said, working)
+                channel = {"wod_channel": {name: str(path) for name, path in names.items()}}
+                work = playing.execute(channel, opening.inventory, opening.vault_password_file)
+                working = asyncio.create_task(work)
+                run = FedRun(orders, said, working, opening.stamp)
                 await run.is_ready()
                 yield run
             # no more orders can come: Ansible sees the end of the pipe
@@ -67,7 +86,8 @@ async def fed_run(folder: Path) -> AsyncIterator["FedRun"]:
 class FedRun:
     """One order at a time."""
 
-    def __init__(self, orders: int, said: int, working: "asyncio.Task[dict[str, Any]]") -> None:
+    def __init__(self, orders: int, said: int, working: "asyncio.Task[dict[str, Any]]", stamp: Stamp) -> None:
+        self.stamp = stamp
         self._orders = orders
         self._said = said
         self._working = working

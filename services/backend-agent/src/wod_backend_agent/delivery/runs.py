@@ -5,27 +5,22 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
 from ansible_runner.config.runner import RunnerConfig
 from ansible_runner.runner import Runner
 
 from wod_backend_agent.delivery.base import RUN_MARKER, DeliveryFailed
+from wod_backend_agent.inventory import Inventory, write_yaml
 from wod_backend_agent.processes import end_processes_with
 
 PLAYBOOKS = Path(__file__).parent.parent / "playbooks"
 _PASSED_ON = ("HOME",)
 _FROM_RUNNER = ("ANSIBLE_CALLBACK_PLUGINS", "ANSIBLE_STDOUT_CALLBACK", "AWX_ISOLATED_DATA_DIR")
-
-
-class Verbatim(str):
-    """A value that Ansible must not take for a template, whatever braces are in it."""
-
-    __slots__ = ()
 
 
 @dataclass
@@ -48,16 +43,15 @@ class PlaybookRun:
             (self.folder / name).mkdir(mode=0o700)
 
     async def execute(
-        self, variables: Mapping[str, Any], files: Sequence[Path] = (), *, defaults: Mapping[str, Any]
+        self, variables: Mapping[str, Any], inventory: Inventory, vault_password_file: Path | None = None
     ) -> dict[str, Any]:
-        """The task's result; ``variables`` win over ``files``, of which a later one wins, and these over ``defaults``.
-
-        Raises DeliveryFailed.
+        """The task's result; ``variables`` win over the inventory's. Raises DeliveryFailed.
 
         Cancelling ends every process of the run before it returns.
         """
-        first, last = self._write("defaults.yml", defaults), self._write("variables.yml", variables)
-        working = asyncio.create_task(asyncio.to_thread(self._work, [first, *files, last]))
+        own = write_yaml(self.folder / "variables.yml", variables)
+        work = partial(self._work, own, inventory, vault_password_file)
+        working = asyncio.create_task(asyncio.to_thread(work))
         try:
             await asyncio.shield(working)
         except asyncio.CancelledError:
@@ -75,13 +69,7 @@ class PlaybookRun:
             await asyncio.wait({working}, timeout=0.05)
         working.exception()
 
-    def _write(self, name: str, variables: Mapping[str, Any]) -> Path:
-        path = self.folder / name
-        path.touch(0o600)
-        path.write_text(yaml.dump(dict(variables), Dumper=_Dumper, allow_unicode=True), encoding="utf-8")
-        return path
-
-    def _work(self, files: Sequence[Path]) -> None:
+    def _work(self, variables: Path, inventory: Inventory, vault_password_file: Path | None) -> None:
         config: Any = RunnerConfig(  # type: ignore[no-untyped-call]
             private_data_dir=str(self.folder),
             artifact_dir=str(self.folder / "artifacts"),
@@ -92,16 +80,14 @@ class PlaybookRun:
             settings={"suppress_output_file": False, "pexpect_timeout": 1},
         )
         config.prepare()
-        config.command = [
-            config.command[0],
-            *(part for path in files for part in ("-e", f"@{path}")),
-            config.command[-1],
-        ]
+        config.command = [config.command[0], *inventory.arguments, "-e", f"@{variables}", config.command[-1]]
         config.env = self._environment(config.env)
+        if vault_password_file:
+            config.env["ANSIBLE_VAULT_PASSWORD_FILE"] = str(vault_password_file)
         runner: Any = Runner(config, event_handler=self._take)  # type: ignore[no-untyped-call]
         runner.run()
         if runner.rc != 0:
-            raise DeliveryFailed(self._fault(runner))
+            raise DeliveryFailed(inventory.explained(self._fault(runner)))
 
     def _environment(self, prepared: Mapping[str, str]) -> dict[str, str]:
         """Nothing of the agent's own environment, which holds its secrets, but what Ansible needs."""
@@ -141,10 +127,3 @@ class PlaybookRun:
         with runner.stdout as output:
             errors = [line.strip() for line in output if line.startswith(("[ERROR]", "Origin:"))]
         return "\n".join([f"ansible-playbook {self.playbook} ended with {runner.rc}", *dict.fromkeys(errors)])
-
-
-class _Dumper(yaml.SafeDumper):
-    pass
-
-
-_Dumper.add_representer(Verbatim, lambda dumper, value: dumper.represent_scalar("!unsafe", str(value), style='"'))

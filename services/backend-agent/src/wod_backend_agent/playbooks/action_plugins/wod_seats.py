@@ -4,6 +4,9 @@ Each order is done in a process of its own, which is gone with all it has read: 
 done to a variable, are nobody else's, and a seat that takes its process down takes nothing else with it.
 """
 
+# Ansible is not annotated
+# mypy: disallow-untyped-calls=False
+
 import json
 import os
 from collections.abc import Mapping
@@ -11,7 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleError
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.action import ActionBase
+from ansible.vars.hostvars import HostVars
+from ansible.vars.manager import VariableManager
 
 from wod_backend_agent.delivery.base import RUN_MARKER
 from wod_backend_agent.notebook_format import notebook_fault
@@ -99,17 +106,16 @@ class ActionModule(ActionBase):
             action.cleanup()
 
     def _variables(self, order: Order) -> dict[str, Any]:
-        """As if each had been given to Ansible with ``-e``: the location's, the files', and what the agent says."""
-        found: dict[str, Any] = {**self._common, **order["defaults"]}
-        for path in order["files"]:
-            found |= self._read(path)
-        found |= order["variables"]
-        return found
-
-    def _read(self, path: str) -> dict[str, Any]:
-        found = self._loader.load_from_file(path, cache="none", trusted_as_template=True)
-        if not isinstance(found, dict):
-            raise AnsibleError(f"{path} holds no variables; write one 'NAME: value' a line")
+        """What Ansible itself would know with the order's inventory and variables, read now."""
+        loader = DataLoader()
+        loader.set_vault_secrets(self._loader._vault.secrets)
+        inventory = InventoryManager(loader=loader, sources=order["sources"])
+        manager = VariableManager(loader=loader, inventory=inventory)
+        HostVars(inventory, manager, loader)
+        host = inventory.get_host(order["host"])
+        if host is None:
+            raise AnsibleError(f"no host {order['host']} in the inventory")
+        found: dict[str, Any] = {**self._common, **manager.get_vars(host=host), **order["variables"]}
         return found
 
 

@@ -2,20 +2,28 @@
 
 An author's file is hostile input: it is read by a loader that knows scalars and lists only. Anchors, aliases, tags
 and deep nesting are refused, since nothing in a ``wod.yml`` needs them and each is a way to exhaust or mislead us.
+
+The values that more than one service reads are read here too: flags, the range, names of scripts.
 """
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
+FILE = "wod.yml"
 MAX_BYTES = 64 * 1024
+LAST_STUDENT = 999_999
 #: A list inside a list is already more than any key takes.
 MAX_DEPTH = 4
 #: More than anybody needs, and few enough to say something about each.
 MAX_KEYS = 200
+
+
+_SCRIPT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_INTERVAL = re.compile(r"([0-9]{1,6})[ ]*-[ ]*([0-9]{1,6})")
 
 
 class MalformedMetadata(Exception):
@@ -33,6 +41,17 @@ class Entry:
 
     value: Any
     line: int
+
+
+class SeatRange(NamedTuple):
+    """The first and the last student number, inclusive, within the location."""
+
+    first: int
+    last: int
+
+    @property
+    def seats(self) -> int:
+        return self.last - self.first + 1
 
 
 class _PlainLoader(yaml.SafeLoader):
@@ -139,3 +158,41 @@ def _plain(loader: _PlainLoader, node: yaml.Node) -> Any:
     if isinstance(node, yaml.SequenceNode):
         return [_plain(loader, item) for item in node.value]
     return loader.construct_object(node)
+
+
+def flag(value: Any) -> bool:
+    """Raises ValueError."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.strip().lower() in {"true", "false"}:
+        return value.strip().lower() == "true"
+    raise ValueError("write true or false")
+
+
+def script_names(value: Any) -> tuple[str, ...]:
+    """``false``, or names of scripts: one text split at commas, or a list. A name is no path: scripts run as root.
+
+    Raises ValueError.
+    """
+    if value is None or value is False or value in ("", "false"):
+        return ()
+    items = [item for item in value.split(",") if item.strip()] if isinstance(value, str) else value
+    if not isinstance(items, list):
+        raise ValueError("write false, or names of scripts separated by commas")  # noqa: TRY004 - one kind of error, about a value
+    names = tuple(item.strip() if isinstance(item, str) else "" for item in items)
+    if not all(_SCRIPT.fullmatch(name) for name in names):
+        raise ValueError("write file names separated by commas, without folders")
+    return names
+
+
+def seat_range(value: Any) -> SeatRange:
+    """``[1, 6]``; also ``['1981-1985']`` and ``1981-1985``, as older workshops have it. Raises ValueError."""
+    pair = value if isinstance(value, list) else [value]
+    if len(pair) == 1 and isinstance(pair[0], str) and (match := _INTERVAL.fullmatch(pair[0].strip())):
+        pair = [int(number) for number in match.groups()]
+    if len(pair) != 2 or any(isinstance(number, bool) or not isinstance(number, int) for number in pair):
+        raise ValueError("write the first and the last student number, such as [1, 6]")
+    first, last = pair
+    if not 1 <= first <= last <= LAST_STUDENT:
+        raise ValueError(f"the first number must be at least 1, the last no smaller and at most {LAST_STUDENT}")
+    return SeatRange(first, last)

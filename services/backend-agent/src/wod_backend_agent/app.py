@@ -15,6 +15,8 @@ from prometheus_client import REGISTRY
 
 from wod_backend_agent.access import Access, HubAlone
 from wod_backend_agent.commands import Intake, commands_router
+from wod_backend_agent.completion_measuring import Measuring
+from wod_backend_agent.completions import Completions
 from wod_backend_agent.delivery.base import Delivery
 from wod_backend_agent.execution import Execution
 from wod_backend_agent.feed import Feed
@@ -99,9 +101,12 @@ async def _assemble(
     await outbox.resume()
     logins = Logins(journal, settings.seats)
     stack.callback(logins.close)
-    reconciliation = Reconciliation(journal, scheduler, parts.hub)
+    reconciliation = Reconciliation(journal, scheduler, parts.hub, parts.access, settings.seat)
     stack.push_async_callback(reconciliation.stop)
-    vitals = Vitals(journal, scheduler, parts.hub, settings.concurrency, settings.homes)
+    completions = _completions(settings, parts, journal, scheduler)
+    completions.start()
+    stack.push_async_callback(completions.stop)
+    vitals = Vitals(journal, scheduler, parts.hub, settings.concurrency, settings.homes, completions)
     heart = Heart(vitals.heartbeat, parts.heartbeats, reconciliation, heartbeat_seconds)
     collector = AgentFigures(journal, scheduler, heart)
     REGISTRY.register(collector)
@@ -115,6 +120,11 @@ async def _assemble(
         logins,
     )
     return heart
+
+
+def _completions(settings: Settings, parts: Outside, journal: Journal, scheduler: Scheduler) -> Completions:
+    measuring = Measuring(parts.delivery, settings.state / "delivered")
+    return Completions(journal, scheduler, measuring.measure, settings.seat, settings.completion_minutes * 60)
 
 
 def _hooks(settings: Settings, journal: Journal) -> Hooks:

@@ -62,6 +62,8 @@ class Settings(BaseSettings):
     ansible_idle_seconds: Annotated[float, Field(ge=0, le=3600)] = 30.0
     #: what one hook may take
     hook_seconds: Annotated[float, Field(gt=0, le=86_400)] = 600.0
+    #: how far everyone who works is, is measured this often
+    completion_minutes: Annotated[float, Field(gt=0, le=1440)] = 5.0
     #: the group of installations that this one belongs to: its ``group_vars`` are read
     group: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")] | None = None
     #: the location's name in the overlay's inventory; WODBEFQDN of its variables, or else localhost

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
@@ -58,7 +59,8 @@ class Location:
 
     async def create(self, workshop: str = "WKSHP-Small") -> None:
         deployment = Deployment(uuid4(), self.seat, workshop, 1, SecretStr(PASSWORD))
-        await self.delivery.create(deployment, lambda _step: None)
+        async with aclosing(self.delivery) as delivery:
+            await delivery.create(deployment, lambda _step: None)
 
     async def rendered(self, template: str) -> str:
         self.write("a.sh", template)

@@ -65,7 +65,7 @@ def replace_home(
         fresh, old = f".{home.name}.{run}", f".{home.name}.{run}.old"
         os.mkdir(fresh, 0o700, dir_fd=folder)
         _fill(homes / fresh, archive, uid, finish)
-        if _exists(folder, home.name):
+        with suppress(FileNotFoundError):
             os.rename(home.name, old, src_dir_fd=folder, dst_dir_fd=folder)
         os.rename(fresh, home.name, src_dir_fd=folder, dst_dir_fd=folder)
         _remove_leftovers(folder, home.name)
@@ -185,14 +185,6 @@ def _is_directory(folder: int, name: str) -> bool:
     return stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
 
 
-def _exists(folder: int, name: str) -> bool:
-    try:
-        os.stat(name, dir_fd=folder, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return True
-
-
 class StillRunning(Exception):
     """Processes that not even SIGKILL has ended, such as those in a hung mount."""
 
@@ -302,8 +294,8 @@ def account_of(username: str, home: Path, uid: int | None) -> pwd.struct_passwd:
         known = pwd.getpwnam(username)
     if known.pw_uid < 1000 or known.pw_uid != (uid or known.pw_uid) or Path(known.pw_dir).resolve() != home:
         raise NoAccount(
-            f"the account {username} has uid {known.pw_uid} and home {known.pw_dir}: no seat's of this location; "
-            f"nothing is touched. Its home has to be {home}" + (f" and its uid {uid}" if uid else "")
+            f"the account {username} has uid {known.pw_uid} and home {known.pw_dir}: nothing is touched. For a seat of "
+            f"this location it has to have {home}" + (f" and {uid}" if uid else "")
         )
     return known
 
@@ -331,14 +323,14 @@ def _tool(command: list[str], given: str = "") -> None:
         raise NoAccount(f"{command[0]} ended with {done.returncode}: {done.stderr.strip()}")
 
 
-def finish_home(home: Path, account: str, automation: str | None, workshop: str) -> None:
+def finish_home(home: Path, automation: str | None, workshop: str) -> None:
     """A new ssh key, and access for the account of the automation: to see the home, and to write into the workshop.
 
     Not to write into the home itself: sshd refuses keys below a folder that others may write into.
     """
     (home / ".ssh").mkdir(mode=0o700, exist_ok=True)
     key, authorized = home / ".ssh/id_ed25519", home / ".ssh/authorized_keys"
-    _tool(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", account, "-f", str(key)])
+    _tool(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "seat", "-f", str(key)])
     with authorized.open("ab") as known:
         known.write(key.with_suffix(".pub").read_bytes())
     authorized.chmod(0o600)
@@ -372,33 +364,23 @@ def seat(arguments: dict[str, Any]) -> None:
     """With an ``archive`` a home is made of it; without one the seat is cleaned, or with ``lock`` only closed."""
     homes, home, uid = Path(arguments["homes"]), Path(arguments["home"]), arguments["uid"]
     archive = Path(arguments["archive"]) if arguments.get("archive") else None
+    username, account, finish = arguments["username"], arguments.get("account"), None
     check_home(homes, home)
-    if arguments.get("account"):
-        _seat_account(homes, home, archive, arguments)
-        return
-    if archive is None:
-        end_processes(arguments["username"], home, uid)
+    if account:
+        uid = account_of(username, home, uid).pw_uid
+        close_account(username)
+    if account or archive is None:
+        end_processes(username, home, uid)
+        if arguments.get("lock"):
+            return
         if uid not in {None, os.getuid()}:
-            remove_leftovers(arguments["username"], uid)
-    replace_home(homes, home, archive, run=arguments["run"], uid=uid)
-
-
-def _seat_account(homes: Path, home: Path, archive: Path | None, arguments: dict[str, Any]) -> None:
-    username, account, finish = arguments["username"], arguments["account"], None
-    uid = account_of(username, home, arguments["uid"]).pw_uid
-    close_account(username)
-    end_processes(username, home, uid)
-    if arguments.get("lock"):
-        return
-    remove_leftovers(username, uid)
-    # cron may have begun something before its table was gone
-    end_processes(username, home, uid)
-    if archive is not None:
-        finish = partial(
-            finish_home, account=username, automation=account["automation"], workshop=arguments["workshop"]
-        )
+            remove_leftovers(username, uid)
+            # cron may have begun something before its table was gone
+            end_processes(username, home, uid)
+    if account and archive:
+        finish = partial(finish_home, automation=account["automation"], workshop=arguments["workshop"])
     replace_home(homes, home, archive, run=arguments["run"], uid=uid, finish=finish)
-    if archive is not None:
+    if account and archive:
         open_account(username, account["password_hash"])
 
 

@@ -2,7 +2,6 @@
 """Ansible module: makes a seat's home out of an archive, or ends its processes and empties it.
 
 With ``account`` the seat is a Linux account: made where it is missing, closed first of all, opened with a complete home.
-
 One file that needs nothing but Python's own library, sent as it is: putting together a module that imports Ansible's code
 costs a quarter of a second, and so does running it.
 
@@ -94,10 +93,13 @@ def remove_tree(folder: int, name: str, spare: str) -> None:
             for child in _children(directory):
                 if not _is_directory(directory, child):
                     os.unlink(child, dir_fd=directory)
-                elif not _removed_empty(directory, child):
-                    pending.append(next(numbers))
-                    _make_movable(directory, child)
-                    os.rename(child, pending[-1], src_dir_fd=directory, dst_dir_fd=folder)
+                    continue
+                with suppress(OSError):
+                    os.rmdir(child, dir_fd=directory)
+                    continue
+                pending.append(next(numbers))
+                _make_movable(directory, child)
+                os.rename(child, pending[-1], src_dir_fd=directory, dst_dir_fd=folder)
         os.rmdir(entry, dir_fd=folder)
 
 
@@ -108,14 +110,6 @@ def _children(directory: int) -> Iterator[str]:
         with os.scandir(directory) as entries:
             children = [entry.name for entry in islice(entries, 10_000)]
         yield from children
-
-
-def _removed_empty(folder: int, name: str) -> bool:
-    try:
-        os.rmdir(name, dir_fd=folder)
-    except OSError:
-        return False
-    return True
 
 
 def _remove_leftovers(folder: int, name: str) -> None:
@@ -240,8 +234,7 @@ def _line_up(process: int, parents: dict[int, int]) -> set[int]:
 
 
 def _parents() -> list[tuple[int, int]]:
-    """Each living process with its parent; zombies have ended."""
-    found = []
+    found = []  # zombies have ended
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit():
             continue
@@ -294,8 +287,8 @@ def account_of(username: str, home: Path, uid: int | None) -> pwd.struct_passwd:
         known = pwd.getpwnam(username)
     if known.pw_uid < 1000 or known.pw_uid != (uid or known.pw_uid) or Path(known.pw_dir).resolve() != home:
         raise NoAccount(
-            f"the account {username} has uid {known.pw_uid} and home {known.pw_dir}: nothing is touched. For a seat of "
-            f"this location it has to have {home}" + (f" and {uid}" if uid else "")
+            f"the account {username} has uid {known.pw_uid} and home {known.pw_dir}: no seat's of this location; "
+            f"nothing is touched. Its home has to be {home}" + (f" and its uid {uid}" if uid else "")
         )
     return known
 
@@ -323,14 +316,14 @@ def _tool(command: list[str], given: str = "") -> None:
         raise NoAccount(f"{command[0]} ended with {done.returncode}: {done.stderr.strip()}")
 
 
-def finish_home(home: Path, automation: str | None, workshop: str) -> None:
+def finish_home(home: Path, account: str, automation: str | None, workshop: str) -> None:
     """A new ssh key, and access for the account of the automation: to see the home, and to write into the workshop.
 
     Not to write into the home itself: sshd refuses keys below a folder that others may write into.
     """
     (home / ".ssh").mkdir(mode=0o700, exist_ok=True)
     key, authorized = home / ".ssh/id_ed25519", home / ".ssh/authorized_keys"
-    _tool(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "seat", "-f", str(key)])
+    _tool(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", account, "-f", str(key)])
     with authorized.open("ab") as known:
         known.write(key.with_suffix(".pub").read_bytes())
     authorized.chmod(0o600)
@@ -364,23 +357,30 @@ def seat(arguments: dict[str, Any]) -> None:
     """With an ``archive`` a home is made of it; without one the seat is cleaned, or with ``lock`` only closed."""
     homes, home, uid = Path(arguments["homes"]), Path(arguments["home"]), arguments["uid"]
     archive = Path(arguments["archive"]) if arguments.get("archive") else None
-    username, account, finish = arguments["username"], arguments.get("account"), None
     check_home(homes, home)
-    if account:
-        uid = account_of(username, home, uid).pw_uid
-        close_account(username)
-    if account or archive is None:
-        end_processes(username, home, uid)
-        if arguments.get("lock"):
-            return
+    if arguments.get("account"):
+        _seat_account(homes, home, archive, arguments)
+        return
+    if archive is None:
+        end_processes(arguments["username"], home, uid)
         if uid not in {None, os.getuid()}:
-            remove_leftovers(username, uid)
-            # cron may have begun something before its table was gone
-            end_processes(username, home, uid)
-    if account and archive:
-        finish = partial(finish_home, automation=account["automation"], workshop=arguments["workshop"])
-    replace_home(homes, home, archive, run=arguments["run"], uid=uid, finish=finish)
-    if account and archive:
+            remove_leftovers(arguments["username"], uid)
+    replace_home(homes, home, archive, run=arguments["run"], uid=uid)
+
+
+def _seat_account(homes: Path, home: Path, archive: Path | None, arguments: dict[str, Any]) -> None:
+    username, account = arguments["username"], arguments["account"]
+    uid = account_of(username, home, arguments["uid"]).pw_uid
+    close_account(username)
+    end_processes(username, home, uid)
+    if arguments.get("lock"):
+        return
+    remove_leftovers(username, uid)
+    # cron may have begun something before its table was gone
+    end_processes(username, home, uid)
+    finish = partial(finish_home, account=username, automation=account["automation"], workshop=arguments["workshop"])
+    replace_home(homes, home, archive, run=arguments["run"], uid=uid, finish=finish if archive else None)
+    if archive is not None:
         open_account(username, account["password_hash"])
 
 

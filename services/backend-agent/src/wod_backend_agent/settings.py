@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, FilePath, HttpUrl, Json, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from wod_backend_agent.accounts import LinuxAccounts
+from wod_backend_agent.accounts import LinuxAccounts, uid_here
 from wod_backend_agent.delivery.base import Seat
 from wod_backend_agent.directory import LdapServer
 from wod_backend_agent.trees import Trees
@@ -145,8 +145,12 @@ class Settings(BaseSettings):
         return LinuxAccounts(self.automation_account) if self.accounts == "linux" else None
 
     def seat(self, number: int) -> Seat:
-        uid = None if self.uid_base is None else self.uid_base + number
-        return Seat(number, self.homes / f"student{number}", uid)
+        username = f"student{number}"
+        if self.uid_base is not None:
+            uid: int | None = self.uid_base + number
+        else:
+            uid = uid_here(username) if self.accounts == "linux" else None
+        return Seat(number, self.homes / username, uid)
 
 
 def _setting(location: tuple[int | str, ...]) -> str:

@@ -8,12 +8,10 @@ from contextlib import asynccontextmanager
 
 import httpx
 
-from wod_backend_agent.api_client import NativeApi
 from wod_backend_agent.app import Outside
 from wod_backend_agent.delivery.ansible import AnsibleDelivery
-from wod_backend_agent.heartbeat import NativeHeartbeats
 from wod_backend_agent.hub_client import JupyterHub
-from wod_backend_agent.reporting import NativeReporter
+from wod_backend_agent.reporters import reporter_for
 from wod_backend_agent.settings import Settings
 
 REPORT_TIMEOUT_SECONDS = 10.0
@@ -40,5 +38,4 @@ async def real_parts(settings: Settings) -> AsyncIterator[Outside]:
     )
     client = httpx.AsyncClient(base_url=str(settings.api_url), timeout=REPORT_TIMEOUT_SECONDS, trust_env=False)
     async with client, JupyterHub(url=str(settings.hub_url), token=settings.hub_token) as hub:
-        api = NativeApi(client, settings.api_username, settings.api_password)
-        yield Outside(delivery, hub, NativeReporter(api), NativeHeartbeats(api, settings.location))
+        yield Outside(delivery, hub, *reporter_for(settings, client))

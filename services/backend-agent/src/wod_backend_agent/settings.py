@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, HttpUrl, Json, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -40,6 +40,8 @@ class Settings(BaseSettings):
     api_url: HttpUrl
     api_username: Annotated[str, Field(min_length=1)]
     api_password: Annotated[SecretStr, Field(min_length=1)]
+    #: what is at ``api_url``: our api-db, or an original one (``legacy``)
+    reporter: Literal["native", "legacy"] = "native"
     hub_url: HttpUrl
     #: what the agent presents to the hub
     hub_token: Token

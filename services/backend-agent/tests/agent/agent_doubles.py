@@ -197,6 +197,7 @@ class CollectingReporter:
 
     events: defaultdict[UUID, list[CommandEvent]] = field(default_factory=lambda: defaultdict(list))
     away: bool = False
+    in_seat_order: bool = False
 
     async def report(self, command: Command, event: CommandEvent) -> None:
         if self.away:

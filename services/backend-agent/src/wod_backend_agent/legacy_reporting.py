@@ -46,6 +46,8 @@ class _Report:
     """What is still to be said of a command."""
 
     steps: deque[Step]
+    #: global ids
+    seats: set[int]
     #: an earlier process may have said some of them
     resumed: bool
     #: the first of the steps may have been taken, its answer lost
@@ -92,8 +94,10 @@ class LegacyReporter:
         report = self._reports.get(command.id)
         if report is None:
             resumed = event.at < self._started
-            steps = deque(await self._steps(command, event))
-            report = self._reports[command.id] = _Report(steps, resumed, in_doubt=resumed)
+            base = (await self._api.location(self._location)).basestdid
+            seats = [base + student for student in command.students]
+            steps = deque(await self._steps(command, event, seats))
+            report = self._reports[command.id] = _Report(steps, set(seats), resumed, in_doubt=resumed)
         report.others = None
         while report.steps:
             await self._say(command, report, report.steps[0])
@@ -119,27 +123,24 @@ class LegacyReporter:
         report.in_doubt = report.resumed
 
     async def _still_true(self, command: Command, report: _Report, step: Step) -> Mapping[str, str]:
-        """A seat that was freed before may be the next person's by now, whose CREATE is on its way."""
-        if not step.frees or (command.verb is Verb.CLEANUP and not report.in_doubt):
+        if step.kind == "workshop":
+            return {"capacity": str(len(report.seats - await self._others(command, report)))}
+        if step.kind == "customer" or not _may_be_anothers(command, report, step):
             return step.values
         if not (await self._api.student(step.row)).assigned:
             return {name: value for name, value in step.values.items() if name != "assigned"}
-        if report.others is None:
-            report.others = await self._others(command)
-        if step.row in report.others:
-            log.warning("seat not freed, it has its next customer", command=str(command.id), student=step.row)
+        if step.row in await self._others(command, report):
+            log.warning("seat left alone, it has its next customer", command=str(command.id), student=step.row)
             return {}
         return step.values
 
-    async def _others(self, command: Command) -> set[int]:
-        customers = await self._api.customers()
-        return {
-            one.student_id for one in customers if one.student_id and one.is_live and one.id != command.registration
-        }
+    async def _others(self, command: Command, report: _Report) -> set[int]:
+        if report.others is None:
+            live = [one for one in await self._api.customers() if one.is_live and one.id != command.registration]
+            report.others = {one.student_id for one in live if one.student_id is not None}
+        return report.others
 
-    async def _steps(self, command: Command, event: CommandEvent) -> list[Step]:
-        base = (await self._api.location(self._location)).basestdid
-        seats = [base + student for student in command.students]
+    async def _steps(self, command: Command, event: CommandEvent, seats: list[int]) -> list[Step]:
         if command.verb is Verb.CREATE:
             return _of_create(command, event, seats[0])
         if command.verb is Verb.PURGE:
@@ -165,6 +166,13 @@ class LegacyReporter:
             return None
         self._workshops[name] = found.id
         return await self._api.workshop(found.id)
+
+
+def _may_be_anothers(command: Command, report: _Report, step: Step) -> bool:
+    """A seat that was freed before can be the next person's by now, whose CREATE is on its way."""
+    if command.verb is Verb.CREATE:
+        return False
+    return report.in_doubt or (step.frees and command.verb is not Verb.CLEANUP)
 
 
 def _of_create(command: Command, event: CommandEvent, seat: int) -> list[Step]:

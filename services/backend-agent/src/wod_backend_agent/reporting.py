@@ -8,13 +8,13 @@ from uuid import UUID
 
 import structlog
 from prometheus_client import Counter
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential
 
 from wod_backend_agent.api_client import NativeApi, NotTaken
 from wod_backend_agent.journal import Journal, PendingReport
 from wod_common.commands import Command
-from wod_common.events import CommandEvent, EventType
+from wod_common.events import CommandEvent, CommandEventReceipt, EventType
 from wod_common.sealing import CannotOpen, Sealer
 
 log = structlog.get_logger()
@@ -53,6 +53,10 @@ class NativeReporter:
             raise Refused(f"the api-db answered {answer.status_code}")
         if not answer.is_success:
             raise NotTaken(f"the api-db answered {answer.status_code}")
+        try:
+            CommandEventReceipt.model_validate_json(answer.content)
+        except ValidationError:
+            raise NotTaken("something answered in the api-db's place; is its address right?") from None
 
 
 class Outbox:

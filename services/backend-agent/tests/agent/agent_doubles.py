@@ -256,7 +256,7 @@ class ApiDb:
         if request.headers["Authorization"] != f"Bearer jwt-{self.logins}":
             return Response(status_code=401)
         self.events[command].append(await request.json())
-        return Response("{}")
+        return JSONResponse({"state": "running"})
 
     async def _take_heartbeat(self, request: Request) -> Response:
         if self.answers and (refusal := self.answers.pop(0)) != 200:

@@ -56,7 +56,7 @@ class OriginalApiDb:
     mailed: list[tuple[str, str]] = field(default_factory=list)
     #: every change that was asked for: path and values as they came
     puts: list[tuple[str, Row]] = field(default_factory=list)
-    #: a path whose changes get no answer for now
+    #: paths whose changes hang until they are let go, and are lost then
     held: set[str] = field(default_factory=set)
     let_go: asyncio.Event = field(default_factory=asyncio.Event)
     tokens: set[str] = field(default_factory=set)
@@ -200,6 +200,7 @@ class OriginalApiDb:
             self.puts.append((path, values))
             if path in self.held:
                 await self.let_go.wait()
+                return HTMLResponse("Bad Gateway", 502)
             found = getattr(self, kind).get(row)
             if found is None:
                 return JSONResponse({"error": {}}, 400)

@@ -123,7 +123,10 @@ async def test_a_report_that_nobody_will_ever_take_is_dropped(side: Side, tmp_pa
 async def test_nothing_secret_is_logged(side: Side, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG), structlog.testing.capture_logs() as lines:
         await whole_session(side, tmp_path, Road(plan=MISFORTUNES))
-    said = str(lines) + caplog.text
+    # the mailbox of these tests writes down whole mails
+    libraries = [record.getMessage() for record in caplog.records if not record.name.startswith("mail.")]
+    assert libraries
+    said = str(lines) + str(libraries)
     assert "report kept" in said
     for secret in (PASSWORD, "operator-secret", "agent-secret", "the-back-end's-own", "eyJ"):
         assert secret not in said

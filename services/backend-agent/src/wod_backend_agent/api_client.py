@@ -33,16 +33,24 @@ class AccountApi:
     def _authorization(self, token: str) -> dict[str, str]:
         return {"Authorization": f"Bearer {token}"}
 
-    async def request(self, method: str, path: str, content: str | None = None) -> httpx.Response:
-        """The answer, whatever its status; JSON is sent. Raises NotTaken without an answer or a login."""
+    async def request(
+        self, method: str, path: str, content: str | None = None, *, seconds: float | None = None
+    ) -> httpx.Response:
+        """The answer, whatever its status; JSON is sent. ``seconds`` is its time where the client's is too short.
+
+        Raises NotTaken without an answer or a login.
+        """
         token = self._token or await self._log_in(None)
-        answer = await self._send(method, path, content, token)
+        answer = await self._send(method, path, content, token, seconds)
         if answer.status_code == HTTPStatus.UNAUTHORIZED:
-            answer = await self._send(method, path, content, await self._log_in(token))
+            answer = await self._send(method, path, content, await self._log_in(token), seconds)
         return answer
 
-    async def _send(self, method: str, path: str, content: str | None, token: str) -> httpx.Response:
-        return await self._exchange(method, path, content=content, headers=self._authorization(token))
+    async def _send(
+        self, method: str, path: str, content: str | None, token: str, seconds: float | None
+    ) -> httpx.Response:
+        headers = self._authorization(token)
+        return await self._exchange(method, path, content=content, headers=headers, seconds=seconds)
 
     async def _log_in(self, stale: str | None) -> str:
         """Many calls meet the same expired token: the first one renews it."""
@@ -74,11 +82,13 @@ class AccountApi:
         content: str | None = None,
         json: object = None,
         headers: dict[str, str] | None = None,
+        seconds: float | None = None,
     ) -> httpx.Response:
         given = {"Content-Type": "application/json"} if content is not None else {}
+        timeout = self._client.timeout if seconds is None else httpx.Timeout(seconds)
         try:
             return await self._client.request(
-                method, path, content=content, json=json, headers={**given, **(headers or {})}
+                method, path, content=content, json=json, headers={**given, **(headers or {})}, timeout=timeout
             )
         except httpx.HTTPError as error:
             raise NotTaken(f"the api-db cannot be reached: {type(error).__name__}") from error

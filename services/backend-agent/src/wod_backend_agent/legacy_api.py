@@ -12,6 +12,8 @@ from pydantic.alias_generators import to_camel
 from wod_backend_agent.api_client import AccountApi, NotTaken
 from wod_backend_agent.reporting import Refused
 
+#: Its lists hold, or look through, all registrations there have ever been.
+LIST_SECONDS = 120.0
 #: ``lastEmailSent`` of a customer whose session is over or never began
 _OVER = {"expired", "error", "unregister"}
 
@@ -71,14 +73,14 @@ class LegacyApi(AccountApi):
         return await self._read(_LOCATION, f"location/{location}")
 
     async def workshops(self) -> list[WorkshopRow]:
-        return await self._read(_WORKSHOPS, "workshops")
+        return await self._read(_WORKSHOPS, "workshops", LIST_SECONDS)
 
     async def workshop(self, workshop: int) -> WorkshopRow:
         return await self._read(_WORKSHOP, f"workshops/{workshop}")
 
     async def customers(self) -> list[CustomerRow]:
         """All there have ever been: long."""
-        return await self._read(_CUSTOMERS, "customers")
+        return await self._read(_CUSTOMERS, "customers", LIST_SECONDS)
 
     async def customer(self, customer: int) -> CustomerRow:
         return await self._read(_CUSTOMER, f"customers/{customer}")
@@ -101,8 +103,8 @@ class LegacyApi(AccountApi):
         answer = await self.request("GET", f"api/{path}")
         _check(answer, path)
 
-    async def _read(self, shape: TypeAdapter[Shape], path: str) -> Shape:
-        answer = await self.request("GET", f"api/{path}")
+    async def _read(self, shape: TypeAdapter[Shape], path: str, seconds: float | None = None) -> Shape:
+        answer = await self.request("GET", f"api/{path}", seconds=seconds)
         _check(answer, path)
         try:
             return shape.validate_json(answer.content)

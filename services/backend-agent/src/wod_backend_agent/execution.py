@@ -159,6 +159,12 @@ class Execution:
         return await self._journal.finish_cleaning(command, completion, time.monotonic() - began)
 
     async def _reset(self, command: Command, began: float) -> bool:
+        if not self._hooks.found("reset", command.workshop):
+            # not silently: whoever resets a workshop expects more than emptied homes
+            log.warning("no reset hook", command=str(command.id), workshop=command.workshop)
+            self._note(
+                command, Progress("hook", 0, f"{command.workshop} has no reset hook: its seats are emptied"), began
+            )
         await self._lock_and_hook("reset", command)
         if command.last is None:
             return await self._clean(command, began)

@@ -18,6 +18,7 @@ from wod_backend_agent.journal_rows import (
     HookResult,
     cleaned_before,
     end,
+    has_reports_before,
     held_by_others,
     insert,
     leave_seats,
@@ -324,6 +325,10 @@ class Journal:
             return [UUID(row[0]) for row in db.execute("SELECT DISTINCT command FROM events WHERE NOT reported")]
 
         return await self._database.run(work)
+
+    async def has_reports_before(self, command: Command) -> bool:
+        """Whether an earlier command of one of its seats has something to report."""
+        return await self._database.run(lambda db: has_reports_before(db, command))
 
     async def next_report(self, command: UUID) -> PendingReport | None:
         def work(db: sqlite3.Connection) -> PendingReport | None:

@@ -223,6 +223,18 @@ def unfinished_rows(db: sqlite3.Connection, student: int | None) -> list[sqlite3
     ).fetchall()
 
 
+def has_reports_before(db: sqlite3.Connection, command: Command) -> bool:
+    """Among what is unreported alone, which is little."""
+    row = db.execute(
+        "SELECT 1 FROM events e JOIN commands c ON c.id = e.command WHERE NOT e.reported"
+        " AND c.position < (SELECT position FROM commands WHERE id = :id)"
+        " AND json_extract(c.body, '$.student') <= :last"
+        " AND coalesce(json_extract(c.body, '$.last'), json_extract(c.body, '$.student')) >= :first LIMIT 1",
+        {"id": str(command.id), "first": command.students[0], "last": command.students[-1]},
+    ).fetchone()
+    return row is not None
+
+
 def read_events(db: sqlite3.Connection, command: UUID, after: int) -> list[CommandEvent]:
     rows = db.execute("SELECT body FROM events WHERE command = ? AND number > ? ORDER BY number", (str(command), after))
     return [CommandEvent.model_validate_json(row["body"]) for row in rows]

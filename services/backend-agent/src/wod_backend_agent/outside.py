@@ -10,15 +10,13 @@ from pathlib import Path
 import httpx
 
 from wod_backend_agent.access import Access, HostAccess
-from wod_backend_agent.api_client import NativeApi
 from wod_backend_agent.app import Outside
 from wod_backend_agent.delivery.ansible import AnsibleDelivery
 from wod_backend_agent.delivery.line import Pace
 from wod_backend_agent.directory import LdapDirectory
-from wod_backend_agent.heartbeat import NativeHeartbeats
 from wod_backend_agent.hub_client import JupyterHub
 from wod_backend_agent.processes import end_runs
-from wod_backend_agent.reporting import NativeReporter
+from wod_backend_agent.reporters import reporter_for
 from wod_backend_agent.settings import Settings
 
 REPORT_TIMEOUT_SECONDS = 10.0
@@ -51,11 +49,10 @@ async def real_parts(settings: Settings) -> AsyncIterator[Outside]:
     )
     client = httpx.AsyncClient(base_url=str(settings.api_url), timeout=REPORT_TIMEOUT_SECONDS, trust_env=False)
     async with client, JupyterHub(url=str(settings.hub_url), token=settings.hub_token) as hub:
-        api = NativeApi(client, settings.api_username, settings.api_password)
+        reporter, heartbeats = reporter_for(settings, client)
         access = await asyncio.to_thread(_access, settings, delivery)
-        heartbeats = NativeHeartbeats(api, settings.location)
         async with aclosing(delivery):
-            yield Outside(delivery, hub, NativeReporter(api), heartbeats, access, AHEAD)
+            yield Outside(delivery, hub, reporter, heartbeats, access, AHEAD)
 
 
 def _names(folder: Path) -> list[str]:

@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     api_url: HttpUrl
     api_username: Annotated[str, Field(min_length=1)]
     api_password: Annotated[SecretStr, Field(min_length=1)]
+    #: what is at ``api_url``: our api-db, or an original one (``legacy``)
+    reporter: Literal["native", "legacy"] = "native"
     hub_url: HttpUrl
     #: what the agent presents to the hub
     hub_token: Token

@@ -198,6 +198,7 @@ class CollectingReporter:
 
     events: defaultdict[UUID, list[CommandEvent]] = field(default_factory=lambda: defaultdict(list))
     away: bool = False
+    in_seat_order: bool = False
 
     async def report(self, command: Command, event: CommandEvent) -> None:
         if self.away:
@@ -256,7 +257,7 @@ class ApiDb:
         if request.headers["Authorization"] != f"Bearer jwt-{self.logins}":
             return Response(status_code=401)
         self.events[command].append(await request.json())
-        return Response("{}")
+        return JSONResponse({"state": "running"})
 
     async def _take_heartbeat(self, request: Request) -> Response:
         if self.answers and (refusal := self.answers.pop(0)) != 200:

@@ -181,7 +181,7 @@ print(found)
 @pytest.mark.parametrize(
     "attempt",
     [
-        "for name in ('environ', 'mem', 'maps'):\n        try: open(f'/proc/{pid}/{name}', 'rb').read(1); found.append((pid, name))\n        except OSError: pass",
+        "for name in ('environ', 'mem', 'maps'):\n        try: open(f'/proc/{pid}/{name}', 'rb').read(1) and found.append((pid, name))\n        except OSError: pass",
         "try: os.listdir(f'/proc/{pid}/fd'); found.append(pid)\n    except OSError: pass",
         "try: os.listdir(f'/proc/{pid}/cwd/'); found.append(pid)\n    except OSError: pass",
         "try: os.kill(int(pid), 0); found.append(pid)\n    except OSError: pass",

@@ -73,6 +73,8 @@ class Table:
             "WOD_MAILBOX_PORT": ports.mailbox,
             "WOD_MAILBOX_SMTP_PORT": ports.mailbox_smtp,
             "WOD_MAILBOX_FOLDER": self.state.mail,
+            "WOD_MAILBOX_FIRST_STUDENT_UID": self.uid_base and self.uid_base + 1,
+            "WOD_MAILBOX_STUDENTS": self.settings.seats if self.uid_base else None,
         }
         return self._service("mailbox", "wod_demo.mailbox", own, ready=ports.mailbox)
 

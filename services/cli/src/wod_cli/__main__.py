@@ -1,0 +1,5 @@
+"""``python -m wod_cli``: the same as ``wod``."""
+
+from wod_cli.app import main
+
+main()

@@ -1,6 +1,7 @@
 """What the hub is told by its environment, with the prefix ``WOD_HUB_``."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -20,7 +21,7 @@ class HubSettings(BaseSettings):
     state: Path
     """Database, cookie secret, pid of the proxy, the seats' server logs. Mode 0700."""
     homes: Path
-    """Holds one folder ``studentN`` a seat; the agent makes and wipes them."""
+    """Holds one folder ``studentN`` a seat; the agent makes and wipes them, with delivery ``hub`` the spawner."""
     seats: int = Field(ge=1)
     uid_base: int | None = Field(default=None, ge=1000)
     """Seat N's processes run as uid and gid ``uid_base + N``. Needs root. Without it seats share the hub's account."""
@@ -33,3 +34,5 @@ class HubSettings(BaseSettings):
     """Processes and threads a seat may have; only where seats have a uid each, else it would count all seats."""
     seat_memory: int | None = Field(default=None, ge=512)
     """Address space of each process of a seat, in MiB."""
+    delivery: Literal["ansible", "hub"] = "ansible"
+    """As the agent's ``WOD_AGENT_DELIVERY``: with ``hub`` a stopped server's storage is wiped, and students cannot stop it."""

@@ -72,7 +72,7 @@ class SignInDouble:
 class HubTrial:
     """One hub with its own state under ``folder``, which a seat's uid must be able to enter."""
 
-    def __init__(self, folder: Path, uid_base: int | None, seats: int = 40) -> None:
+    def __init__(self, folder: Path, uid_base: int | None, seats: int = 40, delivery: str = "ansible") -> None:
         self.sign_in = SignInDouble()
         self.service_token = secrets.token_hex(16)
         self.uid_base = uid_base
@@ -84,7 +84,7 @@ class HubTrial:
         self.homes.mkdir()
         self._environment = environment(
             self.port, free_port(), free_port(), self.state, self.homes, seats, uid_base,
-            self.sign_in.url, self.sign_in.token, self.service_token, self.url,
+            self.sign_in.url, self.sign_in.token, self.service_token, self.url, delivery,
         )  # fmt: skip
 
     def start(self) -> None:

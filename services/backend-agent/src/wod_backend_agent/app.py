@@ -96,7 +96,9 @@ async def _assemble(
     stack.callback(logins.close)
     reconciliation = Reconciliation(journal, scheduler, parts.hub)
     stack.push_async_callback(reconciliation.stop)
-    vitals = Vitals(journal, scheduler, parts.hub, settings.concurrency, settings.homes)
+    disk = settings.homes if settings.delivery == "ansible" else settings.state
+    can = parts.delivery.capabilities
+    vitals = Vitals(journal, scheduler, parts.hub, settings.concurrency, disk, can)
     heart = Heart(vitals.heartbeat, parts.heartbeats, reconciliation, heartbeat_seconds)
     collector = AgentFigures(journal, scheduler, heart)
     REGISTRY.register(collector)

@@ -19,6 +19,7 @@ from wod_backend_agent.hub import Hub, HubUnavailable
 from wod_backend_agent.journal import Journal
 from wod_backend_agent.reconciliation import Reconciliation
 from wod_backend_agent.scheduler import Scheduler
+from wod_common.capabilities import Capability
 from wod_common.heartbeat import INTERVAL_SECONDS, Heartbeat, HeartbeatReceipt
 
 log = structlog.get_logger()
@@ -63,7 +64,9 @@ class Vitals:
     scheduler: Scheduler
     hub: Hub
     concurrency: int
+    #: on the disk that fills up
     homes: Path
+    capabilities: frozenset[Capability]
 
     async def heartbeat(self) -> Heartbeat:
         memory = psutil.virtual_memory()
@@ -82,6 +85,7 @@ class Vitals:
             disk_total=disk.total,
             disk_free=disk.free,
             logins=await self.journal.first_logins(),
+            capabilities=sorted(self.capabilities),
         )
 
     async def _hub_answers(self) -> bool:

@@ -24,6 +24,8 @@ class Manifest:
     first: int | None = None
     #: its notebooks may show the seat's password
     shows_password: bool = False
+    #: the seat is an account of a directory
+    ldap: bool = False
     #: names of scripts that are delivered compiled
     compile: tuple[str, ...] = ()
     #: it works with one separate machine for all seats, or with one per seat
@@ -41,6 +43,7 @@ def read_manifest(workshop: Path) -> Manifest:
     return Manifest(
         first=_first(values.get("range")),
         shows_password=_flag(values.get("varpass")) or _flag(values.get("ldap")),
+        ldap=_flag(values.get("ldap")),
         compile=_scripts(values.get("compile")),
         has_appliance=per_seat or _flag(values.get("monoappliance")),
         has_appliance_per_seat=per_seat,

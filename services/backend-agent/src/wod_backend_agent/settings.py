@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, HttpUrl, Json, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -31,6 +31,8 @@ class Settings(BaseSettings):
     homes: Path
     #: student N runs under uid ``uid_base + N``; without it all seats share the agent's account
     uid_base: Annotated[int, Field(ge=1000)] | None = None
+    #: how workshops get into seats: ``ansible``, or ``hub`` where the agent has no access to the homes' disk
+    delivery: Literal["ansible", "hub"] = "ansible"
     #: the journal and the private folders of runs
     state: Path
     #: content folders, colon separated, earlier ones first

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from wod_common.capabilities import Capability
 from wod_common.commands import Order, StudentNumber
 
 #: Between two heartbeats of an agent.
@@ -47,6 +48,8 @@ class Heartbeat(BaseModel):
     disk_free: Count
     #: of seats that are still deployed; repeated with every heartbeat
     logins: Annotated[list[SeatLogin], Field(max_length=MOST_LOGINS)] = []
+    #: what workshops may ask of it; None of an agent that does not tell
+    capabilities: Annotated[list[Capability], Field(max_length=len(Capability))] | None = None
 
 
 class SeatInUse(BaseModel):

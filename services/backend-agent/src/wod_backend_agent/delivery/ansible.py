@@ -16,6 +16,7 @@ from wod_backend_agent.manifest import FILE as MANIFEST
 from wod_backend_agent.manifest import MalformedManifest, Manifest, read_manifest
 from wod_backend_agent.masking import masked
 from wod_backend_agent.trees import Trees
+from wod_common.capabilities import Capability
 
 
 class AnsibleDelivery:
@@ -39,10 +40,31 @@ class AnsibleDelivery:
         self._delivered = delivered.resolve()
         self._variables = dict(variables)
 
+    capabilities = frozenset(Capability)
+
     def knows(self, workshop: str) -> bool:
         return self._trees.workshop(workshop) is not None
 
+    def admit(self, workshop: str) -> None:
+        """Whatever a workshop needs can be had here."""
+
     async def create(self, deployment: Deployment, progress: Callable[[Progress], None]) -> None:
+        await self._create(deployment, progress, {})
+
+    async def render(self, deployment: Deployment, archive: Path) -> None:
+        """Writes what CREATE would put into the home into ``archive``, and touches no seat. Raises DeliveryFailed.
+
+        The folder of the archive must be private: the notebooks may show the password.
+        """
+        await self._create(deployment, lambda _step: None, {"archive": str(archive), "only_render": True})
+
+    def delivered_results(self, seat: Seat) -> list[str]:
+        """The fingerprints of what was delivered already run."""
+        return _read_results(self._results(seat))
+
+    async def _create(
+        self, deployment: Deployment, progress: Callable[[Progress], None], instead: Mapping[str, Any]
+    ) -> None:
         content = self._trees.workshop(deployment.workshop)
         if content is None:
             folders = ", ".join(map(str, self._trees.notebooks))
@@ -69,6 +91,7 @@ class AnsibleDelivery:
                     "compile": self._scripts(names, manifest),
                     "skeletons": [str(folder) for folder in self._trees.skeletons],
                     "delivered": str(self._results(deployment.seat)),
+                    **instead,
                 },
                 files=list(self._trees.variable_files(deployment.workshop, deployment.seat.number)),
                 on_event=report,
@@ -87,7 +110,7 @@ class AnsibleDelivery:
         return str(result["target"])
 
     async def measure(self, run: UUID, seat: Seat, workshop: str) -> int | None:
-        request = {"workshop": workshop, "delivered": _read_results(self._results(seat))}
+        request = {"workshop": workshop, "delivered": self.delivered_results(seat)}
         result = await self._execute(run, seat, "measure.yml", request=request)
         completion = result.get("completion")
         return int(completion) if completion is not None else None

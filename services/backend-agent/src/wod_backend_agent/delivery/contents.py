@@ -28,7 +28,11 @@ LARGEST_LISTING = 8 * 1024 * 1024
 
 
 class ContentsRefused(Exception):
-    """Names the path and what the server said."""
+    """Names the path and what the server said; ``status`` is None where nothing was said that can be used."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ class SeatContents:
             raise ContentsRefused(f"{path} did not arrive as it was sent; is jupyter-server 2.11 or newer there?")
 
     async def entries(self, path: str) -> Sequence[Entry]:
-        """Of a folder; what has no plain name or is hidden is left out. Empty where there is no such folder."""
+        """Of a folder; what has no plain name or is hidden is left out."""
         answer = await self._json("GET", path, LARGEST_LISTING, params={"type": "directory", "content": "1"})
         found = answer.get("content")
         return [entry for one in found if (entry := _entry(one))] if isinstance(found, list) else []
@@ -113,7 +117,8 @@ class SeatContents:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ContentsRefused(f"no answer about {path[:200]} ({type(error).__name__})") from error
         if answer.status_code not in {HTTPStatus.OK, HTTPStatus.CREATED}:
-            raise ContentsRefused(f"{method} {path} was answered {answer.status_code}: {_said(body)}")
+            said = f"{method} {path} was answered {answer.status_code}: {_said(body)}"
+            raise ContentsRefused(said, answer.status_code)
         # a large one takes long enough to hold up everything else
         parsed = await asyncio.to_thread(_parsed, body)
         if not isinstance(parsed, dict):

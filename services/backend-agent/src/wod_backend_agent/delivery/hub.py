@@ -9,6 +9,7 @@ import shutil
 import tarfile
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, suppress
+from http import HTTPStatus
 from pathlib import Path
 from typing import Protocol
 from uuid import UUID
@@ -113,6 +114,8 @@ class HubDelivery:
                     ran += await asyncio.to_thread(cells_run, text, delivered)
         except HubUnavailable as error:
             raise DeliveryFailed(str(error)) from None
+        except ContentsRefused as error:
+            raise failed(seat.username, error) from None
         except TimeoutError:
             raise DeliveryFailed(
                 f"the server of {seat.username} had not shown its notebooks after {MEASURE_SECONDS:.0f} s"
@@ -197,8 +200,12 @@ async def _notebooks(contents: SeatContents, workshop: str) -> AsyncIterator[byt
     while pending and seen <= MOST_ENTRIES:
         folder = pending.pop()
         entries = []
-        with suppress(ContentsRefused):
+        try:
             entries = sorted(await contents.entries(folder), key=lambda entry: entry.name)
+        except ContentsRefused as error:
+            # of a server that is gone nothing is known; of one without the workshop, that nothing was run
+            if folder == workshop and error.status != HTTPStatus.NOT_FOUND:
+                raise
         seen += 1 + len(entries)
         for entry in entries:
             path = f"{folder}/{entry.name}"

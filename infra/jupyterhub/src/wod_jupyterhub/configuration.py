@@ -7,6 +7,7 @@ from pathlib import Path
 
 from traitlets.config import Config
 
+from wod_jupyterhub.accounts import AccountSpawner, PamSeatAuthenticator
 from wod_jupyterhub.authenticator import AgentAuthenticator
 from wod_jupyterhub.eviction import EVICT_SCOPE
 from wod_jupyterhub.proxy import OwnProxy
@@ -71,7 +72,8 @@ def _configure_proxy(c: Config, settings: HubSettings) -> None:
 
 
 def _configure_sign_in(c: Config, settings: HubSettings) -> None:
-    c.JupyterHub.authenticator_class = AgentAuthenticator
+    c.JupyterHub.authenticator_class = PamSeatAuthenticator if settings.accounts == "linux" else AgentAuthenticator
+    c.PamSeatAuthenticator.pam_service = settings.pam_service
     c.AgentAuthenticator.allowed_users = {f"student{number}" for number in range(1, settings.seats + 1)}
     c.AgentAuthenticator.delivers_through_hub = settings.delivery == "hub"
     c.AgentAuthenticator.agent_url = settings.agent_url
@@ -79,7 +81,10 @@ def _configure_sign_in(c: Config, settings: HubSettings) -> None:
 
 
 def _configure_seats(c: Config, settings: HubSettings) -> None:
-    c.JupyterHub.spawner_class = WipedSeatSpawner if settings.delivery == "hub" else SeatSpawner
+    if settings.delivery == "hub":
+        c.JupyterHub.spawner_class = WipedSeatSpawner
+    else:
+        c.JupyterHub.spawner_class = AccountSpawner if settings.accounts == "linux" else SeatSpawner
     seats = c.SeatSpawner
     seats.homes = str(settings.homes)
     seats.logs = str(settings.state / "logs")
@@ -98,5 +103,5 @@ def _configure_seats(c: Config, settings: HubSettings) -> None:
     seats.term_timeout = 2
     # a home's settings and workspace begin with a dot
     hidden = ["--ContentsManager.allow_hidden=True"] if settings.delivery == "hub" else []
-    as_root = ["--allow-root"] if os.geteuid() == 0 and not settings.uid_base else []
+    as_root = ["--allow-root"] if os.geteuid() == 0 and not settings.uid_base and settings.accounts == "folders" else []
     seats.args = [*hidden, *as_root]

@@ -1,9 +1,9 @@
 """What the hub is told by its environment, with the prefix ``WOD_HUB_``."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIN_SECRET = 16  # characters; shorter tokens can be guessed
@@ -25,6 +25,10 @@ class HubSettings(BaseSettings):
     seats: int = Field(ge=1)
     uid_base: int | None = Field(default=None, ge=1000)
     """Seat N's processes run as uid and gid ``uid_base + N``. Needs root. Without it seats share the hub's account."""
+    accounts: Literal["folders", "linux"] = "folders"
+    """``linux``: seats are Linux accounts; PAM is asked as well as the agent, and servers run as the account. Needs root."""
+    pam_service: str = Field(default="login", pattern=r"^[A-Za-z0-9_.-]+$")
+    """With ``linux``: the file in /etc/pam.d that says who may sign in."""
     agent_url: str
     agent_token: SecretStr = Field(min_length=MIN_SECRET)
     """The hub's token at the agent."""
@@ -36,3 +40,9 @@ class HubSettings(BaseSettings):
     """Address space of each process of a seat, in MiB."""
     delivery: Literal["ansible", "hub"] = "ansible"
     """As the agent's ``WOD_AGENT_DELIVERY``: with ``hub`` a stopped server's storage is wiped, and students cannot stop it."""
+
+    @model_validator(mode="after")
+    def _accounts_need_the_disk(self) -> Self:
+        if self.delivery == "hub" and self.accounts == "linux":
+            raise ValueError("WOD_HUB_DELIVERY hub has no Linux accounts; leave WOD_HUB_ACCOUNTS at folders")
+        return self

@@ -4,7 +4,7 @@ import fcntl
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from uuid import UUID
@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 from prometheus_client import REGISTRY
 
+from wod_backend_agent.access import Access, HubAlone
 from wod_backend_agent.commands import Intake, commands_router
 from wod_backend_agent.delivery.base import Delivery
 from wod_backend_agent.execution import Execution
@@ -42,6 +43,7 @@ class Outside:
     hub: Hub
     reporter: Reporter
     heartbeats: HeartbeatTaker
+    access: Access = field(default_factory=HubAlone)
 
 
 #: Opens what the agent speaks to, and closes it.
@@ -87,7 +89,8 @@ async def _assemble(
     sealer = Sealer(settings.secret.get_secret_value(), "agent-journal")
     outbox = Outbox(journal, parts.reporter, sealer)
     stack.push_async_callback(outbox.stop)
-    execution = Execution(journal, parts.delivery, parts.hub, sealer, settings.seat, _hooks(settings, journal))
+    hooks = _hooks(settings, journal)
+    execution = Execution(journal, parts.delivery, parts.hub, sealer, settings.seat, hooks, parts.access)
     scheduler = Scheduler(journal, execution, feed, settings.concurrency)
     stack.push_async_callback(scheduler.stop)
     await scheduler.resume()

@@ -4,12 +4,12 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
-from uuid import UUID
 
 import structlog
 from prometheus_client import Histogram
 from pydantic import SecretStr
 
+from wod_backend_agent.access import Access, HubAlone
 from wod_backend_agent.delivery.base import Delivery, DeliveryFailed, Deployment, Progress, Seat
 from wod_backend_agent.hooks import HookCall, HookFailed, Hooks
 from wod_backend_agent.hub import Hub, HubUnavailable
@@ -40,6 +40,7 @@ class Execution:
         sealer: Sealer,
         seat: Callable[[int], Seat],
         hooks: Hooks,
+        access: Access | None = None,
     ) -> None:
         self._journal = journal
         self._delivery = delivery
@@ -47,6 +48,7 @@ class Execution:
         self._sealer = sealer
         self._seat = seat
         self._hooks = hooks
+        self._access = access or HubAlone()
         self._verbs = {
             Verb.CREATE: self._create,
             Verb.CLEANUP: self._measure_and_clean,
@@ -84,7 +86,8 @@ class Execution:
     async def _create(self, command: Command, began: float) -> bool:
         self._delivery.admit(command.workshop)
         password = await self._password(command)
-        await self._close_to_predecessor(command.student)
+        await self._close_to_predecessor(command)
+        await self._access.open(command.id, self._seat(command.student), command.workshop, password)
         # on the other core while Ansible starts
         hashing = asyncio.create_task(asyncio.to_thread(hash_password, password))
         tokens = await self._hook("create", command, password)
@@ -120,14 +123,16 @@ class Execution:
         for student in command.students:
             await self._journal.close_login(student)
             await self._lock_out(self._seat(student).username)
+            await self._access.lock(command.id, self._seat(student))
         await self._hook(kind, command, new_password())
 
-    async def _close_to_predecessor(self, student: int) -> None:
+    async def _close_to_predecessor(self, command: Command) -> None:
         """A seat that comes without its cleaning is still open to somebody."""
-        known = await self._journal.deployed()
+        student, known = command.student, await self._journal.deployed()
         if student in known or await self._journal.password_hash(student) is not None:
             await self._journal.close_login(student)
             await self._lock_out(self._seat(student).username)
+            await self._access.lock(command.id, self._seat(student))
 
     async def _password(self, command: Command) -> str:
         sealed = await self._journal.sealed_password(command.id)
@@ -138,7 +143,7 @@ class Execution:
     async def _measure_and_clean(self, command: Command, began: float) -> bool:
         completion = await self._completion(command)
         await self._lock_and_hook("cleanup", command)
-        await self._empty(command.id, command.student)
+        await self._empty(command, command.student)
         return await self._journal.finish_cleaning(command, completion, time.monotonic() - began)
 
     async def _reset(self, command: Command, began: float) -> bool:
@@ -150,11 +155,11 @@ class Execution:
             # the seats that a crash has cut off are emptied again with the others
             step = Progress("reset", 100 * done // count, f"Resetting seat {student} ({done + 1} of {count})")
             self._note(command, step, began)
-            await self._empty(command.id, student)
+            await self._empty(command, student)
         return await self._journal.finish_cleaning(command, None, time.monotonic() - began)
 
     async def _clean(self, command: Command, began: float) -> bool:
-        await self._empty(command.id, command.student)
+        await self._empty(command, command.student)
         return await self._journal.finish_cleaning(command, None, time.monotonic() - began)
 
     async def _completion(self, command: Command) -> int | None:
@@ -171,11 +176,12 @@ class Execution:
         await self._journal.remember_completion(command.id, completion)
         return completion
 
-    async def _empty(self, run: UUID, student: int) -> None:
+    async def _empty(self, command: Command, student: int) -> None:
         seat = self._seat(student)
         await self._journal.close_login(student)
         await self._lock_out(seat.username)
-        await self._delivery.clean(run, seat)
+        await self._access.shut(command.id, seat, command.workshop)
+        await self._delivery.clean(command.id, seat)
         # a login that was being checked while the password was taken away may have come through
         await self._lock_out(seat.username)
 

@@ -36,7 +36,8 @@ class ActionModule(ActionBase):
             return result | self._failed(request, str(error))
         if request.get("only_render"):
             return result
-        arguments = {name: request[name] for name in ("homes", "home", "uid", "run")}
+        asked = ("homes", "home", "uid", "run", "username", "workshop", "account")
+        arguments = {name: request.get(name) for name in asked}
         made: dict[str, Any] = self._execute_module(
             "wod_seat", arguments | {"archive": self._on_target(archive)}, task_vars=task_vars
         )

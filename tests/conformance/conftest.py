@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -57,12 +58,14 @@ async def place(request: pytest.FixtureRequest, tmp_path: Path, seat_uids: int |
     number = next(_numbers)
     if request.param == "ansible":
         (tmp_path / "homes").mkdir()
-        yield Place(tmp_path, tmp_path / "homes", Seat(number, tmp_path / "homes" / f"student{number}"))
+        through_ansible = Place(tmp_path, tmp_path / "homes", Seat(number, tmp_path / "homes" / f"student{number}"))
+        async with aclosing(through_ansible.ansible):
+            yield through_ansible
         return
     trial = await asyncio.to_thread(request.getfixturevalue, "hub_trial")
     uid = seat_uids + number if seat_uids else None
     made = Place(tmp_path, trial.homes, Seat(number, trial.homes / f"student{number}", uid))
-    async with JupyterHub(trial.url, SecretStr(trial.service_token)) as client:
+    async with aclosing(made.ansible), JupyterHub(trial.url, SecretStr(trial.service_token)) as client:
         made.hub = client
         made.delivery = HubDelivery(
             trees=made.trees, renderer=made.ansible, hub=client, hub_url=trial.url, runs=tmp_path / "runs"

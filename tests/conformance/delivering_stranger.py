@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -27,7 +28,7 @@ async def main(asked: dict[str, str]) -> dict[str, Any]:
         trees=trees, homes=home.parent, runs=own / "runs", delivered=own / "delivered", variables={}
     )
     seat = Seat(int(home.name.removeprefix("student")), home)
-    async with JupyterHub(asked["url"], SecretStr(asked["token"])) as hub:
+    async with aclosing(ansible), JupyterHub(asked["url"], SecretStr(asked["token"])) as hub:
         delivery = HubDelivery(trees=trees, renderer=ansible, hub=hub, hub_url=asked["url"], runs=own / "runs")
         await delivery.create(Deployment(uuid4(), seat, WORKSHOP, 1, SecretStr("the password")), lambda _step: None)
         closed = _is_closed(home)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from wod_backend_agent.completion_rows import LabInUse, read_labs_in_use
 from wod_backend_agent.database import Database
 from wod_backend_agent.journal_rows import (
     SCHEMA,
@@ -254,6 +255,9 @@ class Journal:
             ]
 
         return await self._database.run(work)
+
+    async def labs_in_use(self) -> list[LabInUse]:
+        return await self._database.run(read_labs_in_use)
 
     async def deployed(self) -> dict[int, int]:
         """Seats that a signed CREATE has deployed and nothing has cleaned or closed since, with their generation."""

@@ -69,9 +69,15 @@ class Place:
             for path in home.rglob("*")
             # a server that runs keeps notes of its own
             if path.is_file()
+            and ".ipynb_checkpoints" not in path.parts
             and not path.is_relative_to(home / ".local")
             and not path.is_relative_to(home / ".ipython")
         }
+
+    def checkpoint(self, notebook: str) -> bytes:
+        """What JupyterLab reverts the workshop's notebook to."""
+        path = self.seat.home / WORKSHOP / notebook
+        return (path.parent / ".ipynb_checkpoints" / f"{path.stem}-checkpoint.ipynb").read_bytes()
 
     def leave(self, path: str, content: str) -> None:
         """As the student does."""

@@ -64,6 +64,7 @@ async def test_a_notebook_arrives_byte_for_byte_as_it_was_written(place: Place) 
     place.workshop({"1.ipynb": odd})
     await place.create()
     assert place.files()[f"{WORKSHOP}/1.ipynb"] == odd.encode()
+    assert place.checkpoint("1.ipynb") == odd.encode()
 
 
 async def test_an_empty_workshop_is_an_empty_folder(place: Place) -> None:

@@ -17,7 +17,7 @@ from uuid import UUID
 import structlog
 from pydantic import SecretStr
 
-from wod_backend_agent.content import is_notebook
+from wod_backend_agent.content import CHECKPOINTS, is_notebook
 from wod_backend_agent.delivery.base import DeliveryFailed, Deployment, Progress, Seat
 from wod_backend_agent.delivery.contents import AT_ONCE, ContentsRefused, SeatContents, failed
 from wod_backend_agent.hub import Hub, HubUnavailable
@@ -148,7 +148,7 @@ class HubDelivery:
 
     async def _deliver(self, username: str, archive: Path, progress: Callable[[Progress], None]) -> None:
         folders, files = await asyncio.to_thread(_unpacked, archive)
-        notebooks = sum(map(is_notebook, files))
+        notebooks = sum(is_notebook(name) and CHECKPOINTS not in name for name in files)
         what = "1 notebook" if notebooks == 1 else f"{notebooks} notebooks"
         progress(Progress("deliver", 60, f"Preparing {what} for you"))
         try:

@@ -45,7 +45,7 @@ def open_folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def hub_trial(open_folder: Path, seat_uids: int | None) -> Iterator[HubTrial]:
-    trial = HubTrial(open_folder, seat_uids, delivery="hub")
+    trial = HubTrial(open_folder, seat_uids, seats=120, delivery="hub")
     trial.sign_in.start()
     trial.start()
     yield trial

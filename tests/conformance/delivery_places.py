@@ -70,7 +70,7 @@ class Place:
             # a server that runs keeps notes of its own
             if path.is_file()
             and ".ipynb_checkpoints" not in path.parts
-            and not path.is_relative_to(home / ".local")
+            and not path.is_relative_to(home / ".local/share")
             and not path.is_relative_to(home / ".ipython")
         }
 
@@ -78,6 +78,12 @@ class Place:
         """What JupyterLab reverts the workshop's notebook to."""
         path = self.seat.home / WORKSHOP / notebook
         return (path.parent / ".ipynb_checkpoints" / f"{path.stem}-checkpoint.ipynb").read_bytes()
+
+    def kept_by_agent(self) -> list[Path]:
+        """Files of its runs that hold something of the lab; what waits for the next run is none."""
+        part = PASSWORD[5:-3].encode()
+        files = [path for path in (self.root / "runs").rglob("*") if path.is_file()]
+        return [path for path in files if path.suffix == ".tar" or part in path.read_bytes()]
 
     def leave(self, path: str, content: str) -> None:
         """As the student does."""

@@ -49,7 +49,7 @@ async def test_an_agent_without_access_to_the_disk_delivers_measures_and_cleans(
     Place.write(own / "notebooks" / WORKSHOP / "1.ipynb", notebook(("{{ STDID }}", None)))
     for path in (own, *own.rglob("*")):
         os.chown(path, STRANGER, STRANGER)
-    home = hub_trial.homes / "student40"
+    home = hub_trial.homes / "student120"
     asked = {"own": str(own), "home": str(home), "url": hub_trial.url, "token": hub_trial.service_token}
     done = await asyncio.to_thread(
         subprocess.run, [sys.executable, str(DRIVER)], input=json.dumps(asked), text=True, capture_output=True,

@@ -110,6 +110,7 @@ class Table:
             "WOD_AGENT_SEATS": settings.seats,
             "WOD_AGENT_HOMES": self.state.homes,
             "WOD_AGENT_UID_BASE": self.uid_base,
+            "WOD_AGENT_DELIVERY": settings.delivery,
             "WOD_AGENT_STATE": self.state.root / "agent",
             "WOD_AGENT_NOTEBOOKS": ":".join(map(str, settings.notebooks)),
             "WOD_AGENT_PRIVATE": settings.private,
@@ -172,7 +173,7 @@ class Table:
             port=ports.hub, internal_port=ports.hub_internal, proxy_api_port=ports.hub_proxy,
             state=self.state.root / "hub", homes=self.state.homes, seats=self.settings.seats, uid_base=self.uid_base,
             agent_url=url(ports.agent), agent_token=self.secrets.hub_login_token,
-            service_token=self.secrets.hub_token, public_url=url(ports.hub),
+            service_token=self.secrets.hub_token, public_url=url(ports.hub), delivery=self.settings.delivery,
         )  # fmt: skip
         # SIGTERM, so that it takes its proxy and the students' servers along
         return Service(

@@ -105,10 +105,12 @@ async def _assemble(
     stack.callback(logins.close)
     reconciliation = Reconciliation(journal, scheduler, parts.hub, parts.access, settings.seat)
     stack.push_async_callback(reconciliation.stop)
+    disk = settings.homes if settings.delivery == "ansible" else settings.state
+    can = parts.delivery.capabilities
     completions = _completions(settings, parts, journal, scheduler)
     completions.start()
     stack.push_async_callback(completions.stop)
-    vitals = Vitals(journal, scheduler, parts.hub, settings.concurrency, settings.homes, completions)
+    vitals = Vitals(journal, scheduler, parts.hub, settings.concurrency, disk, can, completions)
     heart = Heart(vitals.heartbeat, parts.heartbeats, reconciliation, heartbeat_seconds)
     collector = AgentFigures(journal, scheduler, heart)
     REGISTRY.register(collector)

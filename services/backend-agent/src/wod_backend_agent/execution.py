@@ -9,7 +9,6 @@ from dataclasses import replace
 import structlog
 from prometheus_client import Histogram
 from pydantic import SecretStr
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from wod_backend_agent.access import Access, HubAlone
 from wod_backend_agent.delivery.base import Delivery, DeliveryFailed, Deployment, Progress, Seat
@@ -17,6 +16,7 @@ from wod_backend_agent.hooks import HookCall, HookFailed, Hooks
 from wod_backend_agent.hub import Hub, HubUnavailable
 from wod_backend_agent.journal import Journal
 from wod_backend_agent.passwords import hash_password, new_password
+from wod_backend_agent.patience import patiently
 from wod_common.commands import Command, Verb
 from wod_common.sealing import CannotOpen, Sealer
 
@@ -28,8 +28,6 @@ COMMAND_SECONDS = Histogram(
     ["verb", "result"],
     buckets=(0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 30, 60, 120),
 )
-#: A hub that is restarted is back within 20 s; a cleaning must not fail for that.
-HUB_PATIENCE_SECONDS = 60.0
 
 
 class Execution:
@@ -89,6 +87,7 @@ class Execution:
         await self._journal.fail(command.id, error, time.monotonic() - began)
 
     async def _create(self, command: Command, began: float) -> bool:
+        self._delivery.admit(command.workshop)
         password = await self._password(command)
         await self._close_to_predecessor(command)
         await self._access.open(command.id, self._seat(command.student), command.workshop, password)
@@ -204,10 +203,10 @@ class Execution:
         await self._lock_out(seat.username)
 
     async def _lock_out(self, username: str) -> None:
-        await _patiently(lambda: self._hub.stop_server(username))
-        await _patiently(lambda: self._hub.evict(username))
+        await patiently(lambda: self._hub.stop_server(username))
+        await patiently(lambda: self._hub.evict(username))
         # one that was started between the two would write into the emptied home
-        await _patiently(lambda: self._hub.stop_server(username))
+        await patiently(lambda: self._hub.stop_server(username))
 
     async def _start_server(self, command: Command, began: float) -> None:
         username = self._seat(command.student).username
@@ -220,17 +219,6 @@ class Execution:
 
     def _note(self, command: Command, step: Progress, began: float) -> None:
         self._journal.note(command.id, step.step, step.percent, step.message, time.monotonic() - began)
-
-
-async def _patiently(call: Callable[[], Awaitable[None]]) -> None:
-    async for attempt in AsyncRetrying(
-        retry=retry_if_exception_type(HubUnavailable),
-        wait=wait_exponential(multiplier=0.2, max=5),
-        stop=stop_after_delay(HUB_PATIENCE_SECONDS),
-        reraise=True,
-    ):
-        with attempt:
-            await call()
 
 
 def _observe(command: Command, result: str, began: float) -> None:

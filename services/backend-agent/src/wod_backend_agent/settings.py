@@ -33,6 +33,8 @@ class Settings(BaseSettings):
     homes: Path
     #: student N runs under uid ``uid_base + N``; without it all seats share the agent's account
     uid_base: Annotated[int, Field(ge=1000)] | None = None
+    #: how workshops get into seats: ``ansible``, or ``hub`` where the agent has no access to the homes' disk
+    delivery: Literal["ansible", "hub"] = "ansible"
     #: ``linux``: each seat is a Linux account ``student<N>`` with its group, made where it is missing, under the uid above
     #: or, without ``uid_base``, one that the host chooses
     accounts: Literal["folders", "linux"] = "folders"
@@ -119,6 +121,12 @@ class Settings(BaseSettings):
         needed |= {"ldap_user_dn": self.ldap_user_dn}
         if self.ldap_url and (missing := [f"{PREFIX}{name.upper()}" for name in needed if not needed[name]]):
             raise ValueError(f"{PREFIX}LDAP_URL needs {', '.join(missing)} as well")
+        return self
+
+    @model_validator(mode="after")
+    def _accounts_need_the_disk(self) -> Self:
+        if self.delivery == "hub" and self.accounts == "linux":
+            raise ValueError(f"{PREFIX}DELIVERY hub makes no Linux accounts; leave {PREFIX}ACCOUNTS at folders")
         return self
 
     def ldap_server(self) -> LdapServer | None:

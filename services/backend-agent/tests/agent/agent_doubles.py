@@ -21,6 +21,7 @@ from wod_backend_agent.app import Outside, create_app
 from wod_backend_agent.delivery.base import Delivery, DeliveryFailed, Deployment, Progress, Seat
 from wod_backend_agent.hub import HubUnavailable
 from wod_backend_agent.settings import Settings
+from wod_common.capabilities import Capability
 from wod_common.commands import Command, Verb
 from wod_common.events import CommandEvent, EventType
 from wod_common.heartbeat import Heartbeat, HeartbeatReceipt, SeatInUse
@@ -111,6 +112,12 @@ class GatedDelivery:
     busy: set[int] = field(default_factory=set)
     turns: int = 0
     let_go: asyncio.Event = field(default_factory=asyncio.Event)
+    capabilities: frozenset[Capability] = frozenset(Capability)
+    refuses: str = ""
+
+    def admit(self, workshop: str) -> None:
+        if self.refuses:
+            raise DeliveryFailed(self.refuses)
 
     async def create(self, deployment: Deployment, progress: Callable[[Progress], None]) -> None:
         self.calls.append(("create", deployment.seat.number))

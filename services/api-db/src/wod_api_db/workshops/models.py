@@ -33,6 +33,8 @@ class Workshop(Base):
     ldap: Mapped[bool]
     varpass: Mapped[bool]
     compile: Mapped[list[str]]
+    #: programs of its own run around its commands
+    hooks: Mapped[bool] = mapped_column(server_default=false())
     replay_id: Mapped[int | None]
     replay_link: Mapped[str]
     workshop_img: Mapped[str]

@@ -18,6 +18,7 @@ from wod_api_db.locations.models import Location
 from wod_api_db.locations.service import some, unknown
 from wod_api_db.workshops import placement_repository as repository
 from wod_api_db.workshops.models import Placement, RangeReset, Workshop
+from wod_api_db.workshops.needs import lacking, why_refused
 from wod_common.problems import Conflict, NotFound, Unprocessable
 
 
@@ -76,6 +77,7 @@ async def _place(session: AsyncSession, workshop: Workshop, terms: Terms) -> Non
         placement.capacity, placement.rank = terms.capacity, terms.rank
         placement.closed_at = None
         placement.imported = False
+        _can_be_given(location, workshop)
         await _range_is_free(session, location, placement, changed=changed)
     await session.flush()
 
@@ -96,6 +98,8 @@ async def change(
         if "closed" in wanted:
             placement.closed_at = (placement.closed_at or now) if wanted["closed"] else None
         changed = (placement.first_seat, placement.last_seat) != before
+        if reopened:
+            _can_be_given(location, await workshop_named(session, notebook))
         if changed or reopened:
             await _range_is_free(session, location, placement, changed=changed)
         if changed:
@@ -119,6 +123,11 @@ def nowhere(notebook: str, location_id: int) -> NotFound:
     return NotFound(
         f"{notebook} has no placement at location {location_id}; GET /api/v1/workshops/{notebook}/placements lists them"
     )
+
+
+def _can_be_given(location: Location, workshop: Workshop) -> None:
+    if missing := lacking(location, workshop):
+        raise Conflict(why_refused(workshop.notebook, location, missing))
 
 
 async def _range_is_free(session: AsyncSession, location: Location, placement: Placement, *, changed: bool) -> None:

@@ -22,6 +22,7 @@ from wod_backend_agent.manifest import MalformedManifest, Manifest, read_manifes
 from wod_backend_agent.masking import masked
 from wod_backend_agent.processes import end_processes_with
 from wod_backend_agent.trees import Trees
+from wod_common.capabilities import Capability
 from wod_common.wod_yml import FILE as MANIFEST
 
 #: The overlay's tasks around the rendering, by what the playbook calls them.
@@ -61,10 +62,31 @@ class AnsibleDelivery:
         """Ends every run of Ansible."""
         await self._line.close()
 
+    capabilities = frozenset(Capability)
+
     def knows(self, workshop: str) -> bool:
         return self._trees.workshop(workshop) is not None
 
+    def admit(self, workshop: str) -> None:
+        """Whatever a workshop needs can be had here."""
+
     async def create(self, deployment: Deployment, progress: Callable[[Progress], None]) -> None:
+        await self._create(deployment, progress, {})
+
+    async def render(self, deployment: Deployment, archive: Path) -> None:
+        """Writes what CREATE would put into the home into ``archive``, and touches no seat. Raises DeliveryFailed.
+
+        The folder of the archive must be private: the notebooks may show the password.
+        """
+        await self._create(deployment, lambda _step: None, {"archive": str(archive), "only_render": True})
+
+    def delivered_results(self, seat: Seat) -> list[str]:
+        """The fingerprints of what was delivered already run."""
+        return _read_results(self._results(seat))
+
+    async def _create(
+        self, deployment: Deployment, progress: Callable[[Progress], None], instead: Mapping[str, Any]
+    ) -> None:
         content = self._trees.workshop(deployment.workshop)
         if content is None:
             folders = ", ".join(map(str, self._trees.notebooks))
@@ -90,6 +112,7 @@ class AnsibleDelivery:
                     "broken_notebooks": self._trees.allows_broken_notebooks(deployment.workshop),
                     "delivered": str(self._results(deployment.seat)),
                     "account": self._accounts and self._accounts.opened(deployment.password),
+                    **instead,
                 },
                 workshop=deployment.workshop,
                 began=lambda: progress(Progress("deliver", 40, _preparing(names))),
@@ -107,7 +130,7 @@ class AnsibleDelivery:
         return str(result["target"])
 
     async def measure(self, run: UUID, seat: Seat, workshop: str) -> int | None:
-        request = {"workshop": workshop, "delivered": _read_results(self._results(seat))}
+        request = {"workshop": workshop, "delivered": self.delivered_results(seat)}
         result = await self._execute(run, seat, "measure.yml", request=request)
         completion = result.get("completion")
         return int(completion) if completion is not None else None

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from pydantic import SecretStr
 
+from wod_common.capabilities import Capability
+
 #: Set in the environment of every process a run starts, so that a restarted agent finds what is left of it.
 RUN_MARKER = "WOD_RUN"
 
@@ -55,6 +57,13 @@ class DeliveryFailed(Exception):
 
 class Delivery(Protocol):
     """Every method may be run again after a crash, and ends what it started when it is cancelled."""
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What a workshop may ask of it."""
+
+    def admit(self, workshop: str) -> None:
+        """Raises DeliveryFailed, naming what is missing, where the workshop needs more than this way can."""
 
     async def create(self, deployment: Deployment, progress: Callable[[Progress], None]) -> None:
         """A fresh home with the rendered workshop; nothing of it where the workshop does not render."""

@@ -195,6 +195,7 @@ def upgrade() -> None:
     )
     op.add_column("locations", sa.Column("agent_url", sa.Text(), server_default="", nullable=False))
     op.add_column("locations", sa.Column("sealed_agent_token", sa.Text(), nullable=True))
+    op.add_column("locations", sa.Column("capabilities", sa.ARRAY(sa.Text()), nullable=True))
     op.add_column("locations", sa.Column("drained_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("locations", sa.Column("last_heartbeat_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("locations", sa.Column("steady_since", sa.DateTime(timezone=True), nullable=True))
@@ -295,6 +296,7 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("pseudonymised_at IS NULL AND ended_at IS NOT NULL"),
     )
+    op.add_column("workshops", sa.Column("hooks", sa.Boolean(), server_default=sa.text("false"), nullable=False))
     op.add_column("workshops", sa.Column("pre_requisite", sa.Text(), server_default="", nullable=False))
     op.add_column("workshops", sa.Column("extensions", sa.Integer(), server_default="1", nullable=False))
     op.add_column("workshops", sa.Column("extension", sa.Interval(), nullable=True))
@@ -328,6 +330,7 @@ def downgrade() -> None:
     op.drop_column("workshops", "extension")
     op.drop_column("workshops", "extensions")
     op.drop_column("workshops", "pre_requisite")
+    op.drop_column("workshops", "hooks")
     op.drop_index(
         "registrations_retention",
         table_name="registrations",
@@ -394,6 +397,7 @@ def downgrade() -> None:
     op.drop_column("locations", "steady_since")
     op.drop_column("locations", "last_heartbeat_at")
     op.drop_column("locations", "drained_at")
+    op.drop_column("locations", "capabilities")
     op.drop_column("locations", "sealed_agent_token")
     op.drop_column("locations", "agent_url")
     op.drop_column("locations", "transport")

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from prometheus_client import REGISTRY
 
 from wod_backend_agent.commands import Intake, commands_router
+from wod_backend_agent.content_versions import ContentVersions
 from wod_backend_agent.delivery.base import Delivery
 from wod_backend_agent.execution import Execution
 from wod_backend_agent.feed import Feed
@@ -24,6 +25,7 @@ from wod_backend_agent.hub_login import hub_login_router
 from wod_backend_agent.journal import Journal
 from wod_backend_agent.logins import Logins
 from wod_backend_agent.metrics import AgentFigures
+from wod_backend_agent.prepared import PreparedSeats
 from wod_backend_agent.reconciliation import Reconciliation
 from wod_backend_agent.reporting import Outbox, Reporter
 from wod_backend_agent.scheduler import Scheduler
@@ -87,7 +89,10 @@ async def _assemble(
     sealer = Sealer(settings.secret.get_secret_value(), "agent-journal")
     outbox = Outbox(journal, parts.reporter, sealer)
     stack.push_async_callback(outbox.stop)
-    execution = Execution(journal, parts.delivery, parts.hub, sealer, settings.seat, _hooks(settings, journal))
+    prepared = PreparedSeats(journal, parts.delivery, parts.hub, _versions(settings), settings.seat)
+    execution = Execution(
+        journal, parts.delivery, parts.hub, sealer, settings.seat, _hooks(settings, journal), prepared
+    )
     scheduler = Scheduler(journal, execution, feed, settings.concurrency)
     stack.push_async_callback(scheduler.stop)
     await scheduler.resume()
@@ -117,6 +122,11 @@ def _hooks(settings: Settings, journal: Journal) -> Hooks:
     api_url = settings.variables.get("WODAPIURL", str(settings.api_url)).rstrip("/")
     folder = settings.state / "runs" / "hooks"
     return Hooks(settings.trees(), folder, api_url, settings.hook_seconds, journal.keep_hook)
+
+
+def _versions(settings: Settings) -> ContentVersions:
+    given = {**settings.variables, "api_url": str(settings.api_url), "group": settings.group or ""}
+    return ContentVersions(settings.trees(), given)
 
 
 def _route(app: FastAPI, settings: Settings, parts: Outside, intake: Intake, feed: Feed, logins: Logins) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
-from uuid import UUID
 
 import structlog
 from prometheus_client import Histogram
@@ -16,6 +15,7 @@ from wod_backend_agent.hooks import HookCall, HookFailed, Hooks
 from wod_backend_agent.hub import Hub, HubUnavailable
 from wod_backend_agent.journal import Journal
 from wod_backend_agent.passwords import hash_password, new_password
+from wod_backend_agent.prepared import PreparedSeats
 from wod_common.commands import Command, Verb
 from wod_common.sealing import CannotOpen, Sealer
 
@@ -42,6 +42,7 @@ class Execution:
         sealer: Sealer,
         seat: Callable[[int], Seat],
         hooks: Hooks,
+        prepared: PreparedSeats,
     ) -> None:
         self._journal = journal
         self._delivery = delivery
@@ -49,6 +50,7 @@ class Execution:
         self._sealer = sealer
         self._seat = seat
         self._hooks = hooks
+        self._prepared = prepared
         self._verbs = {
             Verb.CREATE: self._create,
             Verb.CLEANUP: self._measure_and_clean,
@@ -56,6 +58,8 @@ class Execution:
             Verb.PURGE: self._clean,
             # emptied with its completion kept: a PURGE after it would find nothing to do
             Verb.DELETE: self._measure_and_clean,
+            Verb.PREPARE: self._prepare,
+            Verb.VERIFY: self._prepared.verify,
         }
 
     async def run(self, command: Command, finished: Callable[[], Awaitable[None]]) -> None:
@@ -84,6 +88,35 @@ class Execution:
         await self._journal.fail(command.id, error, time.monotonic() - began)
 
     async def _create(self, command: Command, began: float) -> bool:
+        handed_over = await self._prepared.hand_over(command, began)
+        if handed_over is not None:
+            return handed_over
+        await self._take_back(command, command.student)
+        hashed = await self._deploy(command, began)
+        return await self._journal.finish_create(command, hashed, time.monotonic() - began)
+
+    async def _prepare(self, command: Command, began: float) -> bool:
+        # before anything is read for the delivery: what changes meanwhile shows at its end
+        version = await self._prepared.version(command)
+        before = await self._journal.prepared(command.student)
+        if before is not None and before.command != command.id:
+            await self._take_back(command, command.student)
+        await self._journal.begin_preparing(command)
+        hashed = await self._deploy(command, began)
+        return await self._prepared.finish(command, version, hashed, began)
+
+    async def _take_back(self, command: Command, student: int) -> None:
+        """What was made ahead in the seat will not be handed over; what its workshop's hook has made is undone."""
+        prepared = await self._journal.prepared(student)
+        if prepared is None:
+            return
+        await self._journal.spoil_prepared(student)
+        undone = {"student": student, "last": None, "workshop": prepared.workshop}
+        await self._hook("cleanup", command.model_copy(update=undone), new_password())
+        await self._journal.forget_prepared(student)
+
+    async def _deploy(self, command: Command, began: float) -> str:
+        """A lab in the seat, with nobody in it; the hash of its password."""
         password = await self._password(command)
         await self._close_to_predecessor(command.student)
         # on the other core while Ansible starts
@@ -103,7 +136,7 @@ class Execution:
 
         await self._delivery.create(deployment, progress)
         await self._hook("post-copy", command, password, tokens.values())
-        return await self._journal.finish_create(command, await hashing, time.monotonic() - began)
+        return await hashing
 
     async def _hook(self, kind: str, command: Command, password: str, secrets: Collection[str] = ()) -> dict[str, str]:
         """Runs the workshop's hooks of that kind, if it has any, and returns the tokens they hand over."""
@@ -133,13 +166,13 @@ class Execution:
     async def _password(self, command: Command) -> str:
         sealed = await self._journal.sealed_password(command.id)
         if sealed is None:
-            raise CannotOpen("the journal holds no password for this CREATE; send the command anew")
+            raise CannotOpen(f"the journal holds no password for this {command.verb}; send the command anew")
         return self._sealer.open(sealed)
 
     async def _measure_and_clean(self, command: Command, began: float) -> bool:
         completion = await self._completion(command)
         await self._lock_and_hook("cleanup", command)
-        await self._empty(command.id, command.student)
+        await self._empty(command, command.student)
         return await self._journal.finish_cleaning(command, completion, time.monotonic() - began)
 
     async def _reset(self, command: Command, began: float) -> bool:
@@ -151,11 +184,11 @@ class Execution:
             # the seats that a crash has cut off are emptied again with the others
             step = Progress("reset", 100 * done // count, f"Resetting seat {student} ({done + 1} of {count})")
             self._note(command, step, began)
-            await self._empty(command.id, student)
+            await self._empty(command, student)
         return await self._journal.finish_cleaning(command, None, time.monotonic() - began)
 
     async def _clean(self, command: Command, began: float) -> bool:
-        await self._empty(command.id, command.student)
+        await self._empty(command, command.student)
         return await self._journal.finish_cleaning(command, None, time.monotonic() - began)
 
     async def _completion(self, command: Command) -> int | None:
@@ -172,11 +205,12 @@ class Execution:
         await self._journal.remember_completion(command.id, completion)
         return completion
 
-    async def _empty(self, run: UUID, student: int) -> None:
+    async def _empty(self, command: Command, student: int) -> None:
         seat = self._seat(student)
+        await self._take_back(command, student)
         await self._journal.close_login(student)
         await self._lock_out(seat.username)
-        await self._delivery.clean(run, seat)
+        await self._delivery.clean(command.id, seat)
         # a login that was being checked while the password was taken away may have come through
         await self._lock_out(seat.username)
 

@@ -11,6 +11,7 @@ from uuid import UUID
 from wod_backend_agent.appliance import SeatPlace
 from wod_backend_agent.content import UnsafeContent, is_notebook, mode, workshop_files, workshop_of
 from wod_backend_agent.delivery.base import DeliveryFailed, Deployment, Progress, Seat
+from wod_backend_agent.delivery.inspection import SeatContents
 from wod_backend_agent.delivery.runs import PlaybookRun, Verbatim
 from wod_backend_agent.manifest import FILE as MANIFEST
 from wod_backend_agent.manifest import MalformedManifest, Manifest, read_manifest
@@ -94,6 +95,10 @@ class AnsibleDelivery:
 
     async def clean(self, run: UUID, seat: Seat) -> None:
         await self._execute(run, seat, "clean.yml")
+
+    async def inspect(self, run: UUID, seat: Seat) -> SeatContents:
+        result = await self._execute(run, seat, "contents.yml")
+        return SeatContents(result["files"], int(result["processes"]))
 
     async def _execute(
         self,

@@ -155,7 +155,7 @@ async def rows(installation: Installation) -> dict[str, list[Explained]]:
 
     found = {}
     for name, act in (("registration", registration), ("catalogue", reading), ("idle sweep", idle_sweep)):
-        with explained(installation.engine) as found[name]:
+        async with explained(installation.engine) as found[name]:
             await act()
         await installation.leave()
     return found

@@ -4,9 +4,11 @@ from uuid import uuid4
 
 import pytest
 from api_support import Api, seed_of, write_workshop
+from entering_twins import AFTER_THE_ADDRESS, AFTER_THE_ROOM, halting, without_lock
 
+from wod_api_db.commands.issuing import SEND_COMMAND
 from wod_api_db.db import Job, enqueue
-from wod_api_db.registrations import repository
+from wod_api_db.mail.outbox import SEND_MAIL
 from wod_api_db.seeding import seed
 from wod_api_db.settings import Settings
 
@@ -19,6 +21,22 @@ async def test_a_registration_brings_its_mail_its_command_and_their_jobs(api: Ap
     assert await api.rows("SELECT verb, generation, sequence FROM commands") == [("CREATE", 1, 1)]
     assert await api.rows("SELECT entrypoint FROM pgqueuer ORDER BY 1") == [("send-command",), ("send-mail",)]
     assert await api.value("SELECT state FROM students WHERE number = 1") == "assigned"
+
+
+async def test_its_jobs_are_those_that_the_queue_makes_itself(api: Api) -> None:
+    """They are written inside the database's function, by PgQueuer's statement with other values in it."""
+    await api.register()
+    mail, command = await api.value("SELECT id FROM mails"), await api.value("SELECT id FROM commands")
+    everything = """
+        SELECT to_jsonb(q) - '{id,created,updated,heartbeat,execute_after}'::text[], execute_after = created
+        FROM pgqueuer q ORDER BY entrypoint"""
+    logged = "SELECT status, entrypoint, priority FROM pgqueuer_log ORDER BY entrypoint"
+    made, told = await api.rows(everything), await api.rows(logged)
+    await api.change("DELETE FROM pgqueuer")
+    await api.change("DELETE FROM pgqueuer_log")
+    async with api.sessions.begin() as session:
+        await enqueue(session, Job(SEND_MAIL, mail), Job(SEND_COMMAND, command))
+    assert (made, told) == (await api.rows(everything), await api.rows(logged))
 
 
 async def test_a_rollback_drops_the_job(api: Api) -> None:
@@ -93,26 +111,15 @@ async def test_two_hundred_at_once_fill_twenty_seats_and_no_more(wide: Api) -> N
     assert await wide.value("SELECT count(DISTINCT student_id) FROM registrations") == 20
 
 
-async def test_without_the_lock_the_same_rush_oversells(wide: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The proof that the test above can fail."""
-    counted = asyncio.Barrier(2)
-
-    async def unlocked(session: object, workshop_id: int) -> list[int]:
-        return [1]
-
-    find = repository.placement_with_room
-
-    async def both_count_first(session: object, placements: list[int]) -> object:
-        placement = await find(session, placements)  # type: ignore[arg-type]
-        if placement is not None:
-            await counted.wait()
-        return placement
-
-    monkeypatch.setattr(repository, "lock_placements", unlocked)
-    monkeypatch.setattr(repository, "placement_with_room", both_count_first)
+async def test_without_the_lock_the_same_rush_oversells(settings: Settings, wide: Api) -> None:
+    """The proof that the test above can fail: both have counted the room before one takes it."""
     await wide.change("UPDATE placements SET capacity = 1")
-    codes = await _rush(wide, 2)
-    assert codes.count(201) == 2
+    await without_lock(settings)
+    async with halting(settings, AFTER_THE_ROOM) as halt:
+        rush = asyncio.create_task(_rush(wide, 2))
+        await halt.reached(by=2)
+        await halt.go_on()
+        assert await rush == [201, 201]
 
 
 async def test_fifty_times_the_same_address_at_once_is_one_registration(wide: Api) -> None:
@@ -122,20 +129,14 @@ async def test_fifty_times_the_same_address_at_once_is_one_registration(wide: Ap
     assert await wide.value("SELECT count(*) FROM students WHERE state <> 'free'") == 1
 
 
-async def test_without_the_index_two_of_one_address_get_in(wide: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_the_index_two_of_one_address_get_in(settings: Settings, wide: Api) -> None:
     """The proof that the test above can fail: the index is the lock of an address."""
     await wide.change("DROP INDEX registrations_one_per_address")
-    both_looked = asyncio.Barrier(2)
-    look = repository.holding
-
-    async def looking(session: object, email_key: str) -> object:
-        holder = await look(session, email_key)  # type: ignore[arg-type]
-        await both_looked.wait()
-        return holder
-
-    monkeypatch.setattr(repository, "holding", looking)
-    answers = await asyncio.gather(*(wide.register("ada@example.org") for _ in range(2)))
-    assert [answer.status_code for answer in answers] == [201, 201]
+    async with halting(settings, AFTER_THE_ADDRESS) as halt:
+        both = asyncio.gather(*(wide.register("ada@example.org") for _ in range(2)))
+        await halt.reached(by=2)
+        await halt.go_on()
+        assert [answer.status_code for answer in await both] == [201, 201]
 
 
 async def test_a_hundred_for_the_last_seat(wide: Api) -> None:

@@ -93,7 +93,7 @@ async def _idle(api: Api, _: AgentDouble) -> None:
 async def test_the_past_is_not_read(
     api: Api, agent: AgentDouble, act: Callable[[Api, AgentDouble], Awaitable[None]]
 ) -> None:
-    with explained(engine_of(api)) as statements:
+    async with explained(engine_of(api)) as statements:
         await act(api, agent)
     assert statements
     assert wrong(statements) == []
@@ -111,6 +111,6 @@ async def test_a_missing_index_is_noticed(
 ) -> None:
     """The proof that the test above can fail."""
     await api.change(f"DROP INDEX {index}")
-    with explained(engine_of(api)) as statements:
+    async with explained(engine_of(api)) as statements:
         await act(api, agent)
     assert wrong(statements)

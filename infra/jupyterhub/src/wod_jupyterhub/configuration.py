@@ -7,6 +7,7 @@ from pathlib import Path
 
 from traitlets.config import Config
 
+from wod_jupyterhub.accounts import AccountSpawner, PamSeatAuthenticator
 from wod_jupyterhub.authenticator import AgentAuthenticator
 from wod_jupyterhub.eviction import EVICT_SCOPE
 from wod_jupyterhub.proxy import OwnProxy
@@ -67,14 +68,15 @@ def _configure_proxy(c: Config, settings: HubSettings) -> None:
 
 
 def _configure_sign_in(c: Config, settings: HubSettings) -> None:
-    c.JupyterHub.authenticator_class = AgentAuthenticator
+    c.JupyterHub.authenticator_class = PamSeatAuthenticator if settings.accounts == "linux" else AgentAuthenticator
+    c.PamSeatAuthenticator.pam_service = settings.pam_service
     c.AgentAuthenticator.allowed_users = {f"student{number}" for number in range(1, settings.seats + 1)}
     c.AgentAuthenticator.agent_url = settings.agent_url
     c.AgentAuthenticator.agent_token = settings.agent_token.get_secret_value()
 
 
 def _configure_seats(c: Config, settings: HubSettings) -> None:
-    c.JupyterHub.spawner_class = SeatSpawner
+    c.JupyterHub.spawner_class = AccountSpawner if settings.accounts == "linux" else SeatSpawner
     seats = c.SeatSpawner
     seats.homes = str(settings.homes)
     seats.logs = str(settings.state / "logs")
@@ -91,5 +93,5 @@ def _configure_seats(c: Config, settings: HubSettings) -> None:
     seats.start_timeout = START_LIMIT
     seats.interrupt_timeout = 5
     seats.term_timeout = 2
-    if os.geteuid() == 0 and not settings.uid_base:
+    if os.geteuid() == 0 and not settings.uid_base and settings.accounts == "folders":
         seats.args = ["--allow-root"]

@@ -1,6 +1,7 @@
 """What the hub is told by its environment, with the prefix ``WOD_HUB_``."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -24,6 +25,10 @@ class HubSettings(BaseSettings):
     seats: int = Field(ge=1)
     uid_base: int | None = Field(default=None, ge=1000)
     """Seat N's processes run as uid and gid ``uid_base + N``. Needs root. Without it seats share the hub's account."""
+    accounts: Literal["folders", "linux"] = "folders"
+    """``linux``: seats are Linux accounts; PAM is asked as well as the agent, and servers run as the account. Needs root."""
+    pam_service: str = Field(default="login", pattern=r"^[A-Za-z0-9_.-]+$")
+    """With ``linux``: the file in /etc/pam.d that says who may sign in."""
     agent_url: str
     agent_token: SecretStr = Field(min_length=MIN_SECRET)
     """The hub's token at the agent."""

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import psutil
 from jupyterhub.spawner import LocalProcessSpawner
@@ -43,6 +44,10 @@ class SeatSpawner(LocalProcessSpawner):
     def uid(self) -> int | None:
         """None where seats share the hub's account."""
         return self.uid_base + int(self.user.name.removeprefix("student")) if self.uid_base else None
+
+    def identity(self) -> dict[str, Any]:
+        """Popen's arguments for whom the server runs as."""
+        return {"user": self.uid, "group": self.uid, "extra_groups": []} if self.uid else {}
 
     def user_env(self, env: dict[str, str]) -> dict[str, str]:
         """Seats have no entry in the password database to read these from."""
@@ -101,8 +106,7 @@ class SeatSpawner(LocalProcessSpawner):
                 "stdout": output,
                 "stderr": output,
             }
-            if self.uid:
-                self.popen_kwargs |= {"user": self.uid, "group": self.uid, "extra_groups": []}
+            self.popen_kwargs |= self.identity()
             address: tuple[str, int] = await super().start()
         self._begun = _begin_of(self.pid)
         return address

@@ -1,7 +1,6 @@
 """The database: engine, session, and the job queue that shares the session's transaction."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -60,6 +59,22 @@ async def _session(request: Request) -> AsyncIterator[AsyncSession]:
 SessionDep = Annotated[AsyncSession, Depends(_session, scope="function")]
 
 
+async def _immediate_session(request: Request) -> AsyncIterator[AsyncSession]:
+    sessions: async_sessionmaker[AsyncSession] = request.app.state.sessions
+    async with sessions(bind=at_once(sessions.kw["bind"])) as session:
+        yield session
+        await session.commit()
+
+
+def at_once(engine: AsyncEngine) -> AsyncEngine:
+    """The same pool of connections, in which each statement is a transaction of its own."""
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+#: For what is one statement: it commits itself, without two more messages to the database.
+ImmediateSessionDep = Annotated[AsyncSession, Depends(_immediate_session, scope="function")]
+
+
 #: The database's clock, as of the transaction: every deadline is set and judged by it.
 now = func.now()
 
@@ -92,23 +107,9 @@ class Job:
         return f"{self.entrypoint}:{self.subject}:{self.attempt}"
 
 
-@asynccontextmanager
-async def jobs_together(session: AsyncSession) -> AsyncIterator[None]:
-    """What is enqueued inside goes to the queue in one call at the end."""
-    gathered: list[Job] = []
-    session.info["jobs"] = gathered
-    try:
-        yield
-    finally:
-        del session.info["jobs"]
-    await enqueue(session, *gathered)
-
-
 async def enqueue(session: AsyncSession, *jobs: Job) -> None:
     """Visible to the workers once the transaction commits; a job that is queued already stays one job."""
-    if "jobs" in session.info:
-        session.info["jobs"].extend(jobs)
-    elif jobs:
+    if jobs:
         await Queries(_SessionDriver(session)).enqueue(  # type: ignore[arg-type]  # all that enqueue uses of a driver
             [job.entrypoint for job in jobs],
             [str(job.subject).encode() for job in jobs],

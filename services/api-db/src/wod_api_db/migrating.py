@@ -10,6 +10,7 @@ from pgqueuer.adapters.persistence.queries import Queries
 from sqlalchemy import Connection
 
 from wod_api_db.db import make_engine
+from wod_api_db.registrations.entering_sql import function
 from wod_api_db.settings import Settings
 
 #: any constant of ours: two migrations at once wait for each other
@@ -33,6 +34,7 @@ async def migrate(settings: Settings) -> None:
             await connection.run_sync(lambda sync: command.upgrade(alembic_config(sync), "head"))
         await engine.dispose()
         await _migrate_queue(guard)
+        await _make_function(guard)
     finally:
         await guard.close()
 
@@ -43,3 +45,8 @@ async def _migrate_queue(connection: "asyncpg.Connection[asyncpg.Record]") -> No
         await queries.upgrade()
     else:
         await queries.install()
+
+
+async def _make_function(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """After tables and queue, whose columns it names. Another release's with other parameters stays beside it."""
+    await connection.execute(function())

@@ -4,7 +4,7 @@ import fcntl
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from uuid import UUID
@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 from prometheus_client import REGISTRY
 
+from wod_backend_agent.access import Access, HubAlone
 from wod_backend_agent.commands import Intake, commands_router
 from wod_backend_agent.content_versions import ContentVersions
 from wod_backend_agent.delivery.base import Delivery
@@ -44,6 +45,7 @@ class Outside:
     hub: Hub
     reporter: Reporter
     heartbeats: HeartbeatTaker
+    access: Access = field(default_factory=HubAlone)
 
 
 #: Opens what the agent speaks to, and closes it.
@@ -90,9 +92,8 @@ async def _assemble(
     outbox = Outbox(journal, parts.reporter, sealer)
     stack.push_async_callback(outbox.stop)
     prepared = PreparedSeats(journal, parts.delivery, parts.hub, _versions(settings), settings.seat)
-    execution = Execution(
-        journal, parts.delivery, parts.hub, sealer, settings.seat, _hooks(settings, journal), prepared
-    )
+    hooks = _hooks(settings, journal)
+    execution = Execution(journal, parts.delivery, parts.hub, sealer, settings.seat, hooks, prepared, parts.access)
     scheduler = Scheduler(journal, execution, feed, settings.concurrency)
     stack.push_async_callback(scheduler.stop)
     await scheduler.resume()

@@ -10,6 +10,7 @@ from prometheus_client import Histogram
 from pydantic import SecretStr
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
+from wod_backend_agent.access import Access, HubAlone
 from wod_backend_agent.delivery.base import Delivery, DeliveryFailed, Deployment, Progress, Seat
 from wod_backend_agent.hooks import HookCall, HookFailed, Hooks
 from wod_backend_agent.hub import Hub, HubUnavailable
@@ -34,7 +35,7 @@ HUB_PATIENCE_SECONDS = 60.0
 class Execution:
     """Runs a command from its start, however far an earlier run of it has come."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - one for each thing that a run works with
         self,
         journal: Journal,
         delivery: Delivery,
@@ -43,6 +44,7 @@ class Execution:
         seat: Callable[[int], Seat],
         hooks: Hooks,
         prepared: PreparedSeats,
+        access: Access | None = None,
     ) -> None:
         self._journal = journal
         self._delivery = delivery
@@ -51,6 +53,7 @@ class Execution:
         self._seat = seat
         self._hooks = hooks
         self._prepared = prepared
+        self._access = access or HubAlone()
         self._verbs = {
             Verb.CREATE: self._create,
             Verb.CLEANUP: self._measure_and_clean,
@@ -92,17 +95,18 @@ class Execution:
         if handed_over is not None:
             return handed_over
         await self._take_back(command, command.student)
-        hashed = await self._deploy(command, began)
+        hashed = await self._deploy(command, await self._open(command), began)
         return await self._journal.finish_create(command, hashed, time.monotonic() - began)
 
     async def _prepare(self, command: Command, began: float) -> bool:
-        # before anything is read for the delivery: what changes meanwhile shows at its end
-        version = await self._prepared.version(command)
         before = await self._journal.prepared(command.student)
         if before is not None and before.command != command.id:
             await self._take_back(command, command.student)
         await self._journal.begin_preparing(command)
-        hashed = await self._deploy(command, began)
+        password = await self._open(command)
+        # with the seat's own variables, before anything else is read: what changes meanwhile shows at the end
+        version = await self._prepared.version(command)
+        hashed = await self._deploy(command, password, began)
         return await self._prepared.finish(command, version, hashed, began)
 
     async def _take_back(self, command: Command, student: int) -> None:
@@ -115,10 +119,15 @@ class Execution:
         await self._hook("cleanup", command.model_copy(update=undone), new_password())
         await self._journal.forget_prepared(student)
 
-    async def _deploy(self, command: Command, began: float) -> str:
-        """A lab in the seat, with nobody in it; the hash of its password."""
+    async def _open(self, command: Command) -> str:
+        """Nobody is in the seat any more; its new password, which is where the workshop wants it, the hub excepted."""
         password = await self._password(command)
-        await self._close_to_predecessor(command.student)
+        await self._close_to_predecessor(command)
+        await self._access.open(command.id, self._seat(command.student), command.workshop, password)
+        return password
+
+    async def _deploy(self, command: Command, password: str, began: float) -> str:
+        """A lab in the seat; the hash of its password."""
         # on the other core while Ansible starts
         hashing = asyncio.create_task(asyncio.to_thread(hash_password, password))
         tokens = await self._hook("create", command, password)
@@ -154,14 +163,16 @@ class Execution:
         for student in command.students:
             await self._journal.close_login(student)
             await self._lock_out(self._seat(student).username)
+            await self._access.lock(command.id, self._seat(student))
         await self._hook(kind, command, new_password())
 
-    async def _close_to_predecessor(self, student: int) -> None:
+    async def _close_to_predecessor(self, command: Command) -> None:
         """A seat that comes without its cleaning is still open to somebody."""
-        known = await self._journal.deployed()
+        student, known = command.student, await self._journal.deployed()
         if student in known or await self._journal.password_hash(student) is not None:
             await self._journal.close_login(student)
             await self._lock_out(self._seat(student).username)
+            await self._access.lock(command.id, self._seat(student))
 
     async def _password(self, command: Command) -> str:
         sealed = await self._journal.sealed_password(command.id)
@@ -210,6 +221,7 @@ class Execution:
         await self._take_back(command, student)
         await self._journal.close_login(student)
         await self._lock_out(seat.username)
+        await self._access.shut(command.id, seat, command.workshop)
         await self._delivery.clean(command.id, seat)
         # a login that was being checked while the password was taken away may have come through
         await self._lock_out(seat.username)

@@ -24,6 +24,9 @@ class Manifest:
     first: int | None = None
     #: its notebooks may show the seat's password
     shows_password: bool = False
+    #: the password is also put into the location's directory, or kept in the seat's vaulted variables
+    ldap: bool = False
+    varpass: bool = False
     #: names of scripts that are delivered compiled
     compile: tuple[str, ...] = ()
     #: it works with one separate machine for all seats, or with one per seat
@@ -41,6 +44,8 @@ def read_manifest(workshop: Path) -> Manifest:
     return Manifest(
         first=_first(values.get("range")),
         shows_password=_flag(values.get("varpass")) or _flag(values.get("ldap")),
+        ldap=_flag(values.get("ldap")),
+        varpass=_flag(values.get("varpass")),
         compile=_scripts(values.get("compile")),
         has_appliance=per_seat or _flag(values.get("monoappliance")),
         has_appliance_per_seat=per_seat,

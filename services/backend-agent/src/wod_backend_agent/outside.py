@@ -1,21 +1,27 @@
 """The real parts around the agent: Ansible, JupyterHub, the api-db."""
 
 import asyncio
+import os
 import shutil
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import httpx
 
+from wod_backend_agent.access import Access, HostAccess
 from wod_backend_agent.api_client import NativeApi
 from wod_backend_agent.app import Outside
 from wod_backend_agent.delivery.ansible import AnsibleDelivery
+from wod_backend_agent.directory import LdapDirectory
 from wod_backend_agent.heartbeat import NativeHeartbeats
 from wod_backend_agent.hub_client import JupyterHub
 from wod_backend_agent.reporting import NativeReporter
 from wod_backend_agent.settings import Settings
 
+#: Ansible's own name for it, so that what one of them encrypts the other opens.
+VAULT_PASSWORD_FILE = "ANSIBLE_VAULT_PASSWORD_FILE"  # noqa: S105 - a variable's name
 REPORT_TIMEOUT_SECONDS = 10.0
 #: Threads beside those in which runs of Ansible wait: a cancellation must never wait for a run to end.
 SPARE_THREADS = 16
@@ -37,8 +43,30 @@ async def real_parts(settings: Settings) -> AsyncIterator[Outside]:
         runs=runs,
         delivered=delivered,
         variables=settings.variables,
+        accounts=settings.linux_accounts(),
     )
     client = httpx.AsyncClient(base_url=str(settings.api_url), timeout=REPORT_TIMEOUT_SECONDS, trust_env=False)
     async with client, JupyterHub(url=str(settings.hub_url), token=settings.hub_token) as hub:
         api = NativeApi(client, settings.api_username, settings.api_password)
-        yield Outside(delivery, hub, NativeReporter(api), NativeHeartbeats(api, settings.location))
+        yield Outside(
+            delivery,
+            hub,
+            NativeReporter(api),
+            NativeHeartbeats(api, settings.location),
+            await asyncio.to_thread(_access, settings, delivery),
+        )
+
+
+def _access(settings: Settings, delivery: AnsibleDelivery) -> Access:
+    server = settings.ldap_server()
+    marks = settings.state / "directory"
+    marks.mkdir(mode=0o700, exist_ok=True)
+    vault_password = os.environ.get(VAULT_PASSWORD_FILE)
+    variables = None
+    if vault_password and settings.private:
+        # half a second, which an agent without a vault need not wait at its start
+        from wod_backend_agent.seat_variables import SeatVariables  # noqa: PLC0415
+
+        variables = SeatVariables(settings.private.resolve() / "ansible", Path(vault_password).expanduser())
+    directory = LdapDirectory(server) if server else None
+    return HostAccess(settings.trees(), delivery.lock, marks, directory, variables)

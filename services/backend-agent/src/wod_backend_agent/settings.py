@@ -2,12 +2,14 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, HttpUrl, Json, SecretStr, ValidationError, field_validator
+from pydantic import Field, FilePath, HttpUrl, Json, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from wod_backend_agent.accounts import LinuxAccounts
 from wod_backend_agent.delivery.base import Seat
+from wod_backend_agent.directory import LdapServer
 from wod_backend_agent.trees import Trees
 
 PREFIX = "WOD_AGENT_"
@@ -31,6 +33,11 @@ class Settings(BaseSettings):
     homes: Path
     #: student N runs under uid ``uid_base + N``; without it all seats share the agent's account
     uid_base: Annotated[int, Field(ge=1000)] | None = None
+    #: ``linux``: each seat is a Linux account ``student<N>`` with its group, made where it is missing, under the uid above
+    #: or, without ``uid_base``, one that the host chooses
+    accounts: Literal["folders", "linux"] = "folders"
+    #: with ``linux``, the account of the operator's automation that may see the homes and write into workshops
+    automation_account: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")] | None = None
     #: the journal and the private folders of runs
     state: Path
     #: content folders, colon separated, earlier ones first
@@ -55,6 +62,16 @@ class Settings(BaseSettings):
     hook_seconds: Annotated[float, Field(gt=0, le=86_400)] = 600.0
     #: the group of installations that this one belongs to: its ``group_vars`` are read
     group: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")] | None = None
+    #: the directory of workshops with ``ldap: true``, as ldap://host[:port] or ldaps://host[:port]; the next four say how
+    ldap_url: Annotated[str, Field(pattern=r"^ldaps?://[^\s/?#]+/?$")] | None = None
+    ldap_bind_dn: Annotated[str, Field(min_length=1)] | None = None
+    ldap_password: Annotated[SecretStr, Field(min_length=1)] | None = None
+    #: the entry of a seat, with ``{username}`` or ``{number}`` in it, such as uid={username},ou=people,dc=example,dc=org
+    ldap_user_dn: str | None = None
+    #: encrypts ldap:// before anything is said; false only where nobody can listen
+    ldap_starttls: bool = True
+    #: the authorities that the directory's certificate is checked with, instead of the system's
+    ldap_ca: FilePath | None = None
     #: the templates' variables of this location, as a JSON object; every file of the trees may say otherwise
     variables: Annotated[Json[dict[str, str]], NoDecode, Field(validate_default=False)] = {}
 
@@ -63,18 +80,57 @@ class Settings(BaseSettings):
     def _split(cls, value: Any) -> Any:
         return [part for part in value.split(":") if part] if isinstance(value, str) else value
 
-    @field_validator("private", "uid_base", "group", mode="before")
+    @field_validator(
+        "private", "uid_base", "group", "automation_account",
+        "ldap_url", "ldap_bind_dn", "ldap_password", "ldap_user_dn", "ldap_ca", mode="before",
+    )  # fmt: skip
     @classmethod
     def _empty_is_none(cls, value: Any) -> Any:
         return None if value == "" else value
+
+    @field_validator("ldap_user_dn")
+    @classmethod
+    def _names_a_seat(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            names = {value.format(username=f"student{number}", number=number) for number in (1, 2)}
+        except (KeyError, IndexError, ValueError):
+            names = set()
+        if len(names) < 2 or "=" not in value:
+            raise ValueError("write a DN with {username} or {number} in it, and no other braces")
+        return value
+
+    @model_validator(mode="after")
+    def _whole_directory(self) -> Self:
+        needed = {"ldap_bind_dn": self.ldap_bind_dn, "ldap_password": self.ldap_password}
+        needed |= {"ldap_user_dn": self.ldap_user_dn}
+        if self.ldap_url and (missing := [f"{PREFIX}{name.upper()}" for name in needed if not needed[name]]):
+            raise ValueError(f"{PREFIX}LDAP_URL needs {', '.join(missing)} as well")
+        return self
+
+    def ldap_server(self) -> LdapServer | None:
+        if not (self.ldap_url and self.ldap_bind_dn and self.ldap_password and self.ldap_user_dn):
+            return None
+        return LdapServer(
+            self.ldap_url, self.ldap_bind_dn, self.ldap_password, self.ldap_user_dn, self.ldap_starttls, self.ldap_ca
+        )
 
     def trees(self) -> Trees:
         private = self.private.resolve() if self.private else None
         return Trees([folder.resolve() for folder in self.notebooks], private, self.group)
 
+    def linux_accounts(self) -> LinuxAccounts | None:
+        return LinuxAccounts(self.automation_account) if self.accounts == "linux" else None
+
     def seat(self, number: int) -> Seat:
         uid = None if self.uid_base is None else self.uid_base + number
         return Seat(number, self.homes / f"student{number}", uid)
+
+
+def _setting(location: tuple[int | str, ...]) -> str:
+    """What is wrong with several together names them itself."""
+    return f"{PREFIX}{str(location[0]).upper()}: " if location else ""
 
 
 class Misconfigured(Exception):
@@ -86,7 +142,7 @@ def take_settings() -> Settings:
     try:
         settings = Settings()
     except ValidationError as error:
-        wrong = [f"  {PREFIX}{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors()]
+        wrong = [f"  {_setting(item['loc'])}{item['msg']}" for item in error.errors()]
         raise Misconfigured("the agent cannot start, these settings need a value:\n" + "\n".join(wrong)) from None
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         del os.environ[name]

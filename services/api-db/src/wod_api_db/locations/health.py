@@ -24,4 +24,5 @@ def healthy() -> ColumnElement[bool]:
 
     A location without any heartbeat ever counts as healthy.
     """
-    return or_(Location.last_heartbeat_at.is_(None), and_(speaks(), Location.health.contains({"hub": True})))
+    hub_answers = Location.health["hub"].astext.is_not_distinct_from("true")
+    return or_(Location.last_heartbeat_at.is_(None), and_(speaks(), hub_answers))

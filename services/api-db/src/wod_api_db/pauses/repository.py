@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Select, case, delete, func, insert, literal, or_, select
+from sqlalchemy import Select, delete, func, insert, literal, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,21 +15,10 @@ from wod_api_db.registrations.models import Registration, RegistrationEvent
 from wod_api_db.registrations.schemas import RegistrationState
 from wod_api_db.workshops.models import Workshop
 
-_EVERYWHERE = Pause.location_id.is_(None) & Pause.workshop_id.is_(None)
 _RUNNING = state_in(RegistrationState.RUNNING, RegistrationState.EXPIRING)
 
 #: location, workshop; None and None is everywhere
 ScopeIds = tuple[int | None, int | None]
-
-
-async def hindering(session: AsyncSession, workshop_id: int, location_id: int | None) -> str | None:
-    """The text of the widest pause: everywhere, then the workshop's, then the location's."""
-    scopes = [_EVERYWHERE, Pause.workshop_id == workshop_id]
-    if location_id is not None:
-        scopes.append(Pause.location_id == location_id)
-    width = case((_EVERYWHERE, 0), (Pause.workshop_id.is_not(None), 1), else_=2)
-    query = select(Pause.text).where(or_(*scopes)).order_by(width).limit(1)
-    return (await session.execute(query)).scalar_one_or_none()
 
 
 async def location_exists(session: AsyncSession, location_id: int) -> bool:

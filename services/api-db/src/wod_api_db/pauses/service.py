@@ -1,4 +1,4 @@
-"""Pausing registration, asking whether it is paused, and speaking to those whose sessions run."""
+"""Pausing registration, and speaking to those whose sessions run."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -8,14 +8,6 @@ from wod_api_db.pauses import repository
 from wod_api_db.pauses.models import Announcement, Pause
 from wod_api_db.pauses.schemas import Said, Scope
 from wod_common.problems import NotFound
-
-
-async def pause_for(session: AsyncSession, workshop_id: int, location_id: int | None = None) -> str | None:
-    """The text of the pause that hinders a registration: everywhere first, then the workshop, then the location.
-
-    None where nothing is paused. Without ``location_id`` the pauses of locations are not looked at.
-    """
-    return await repository.hindering(session, workshop_id, location_id)
 
 
 async def pause(session: AsyncSession, claims: Claims, said: Said) -> Pause:

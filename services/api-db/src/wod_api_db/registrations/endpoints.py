@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from wod_api_db.app_state import DenyListDep, NotificationsDep, SessionsDep, SettingsDep
-from wod_api_db.db import SessionDep
+from wod_api_db.db import ImmediateSessionDep, SessionDep
 from wod_api_db.limits import LimitedRegistration
 from wod_api_db.registrations import changing, lifecycle, service
 from wod_api_db.registrations.errors import (
@@ -42,7 +42,7 @@ router = APIRouter(prefix="/api/v1/registrations", tags=["registrations"])
 )
 async def register(
     request: RegistrationRequest,
-    session: SessionDep,
+    session: ImmediateSessionDep,
     settings: SettingsDep,
     deny: DenyListDep,
     idempotency_key: Annotated[

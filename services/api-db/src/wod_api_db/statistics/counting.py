@@ -10,6 +10,7 @@ from typing import Any
 from prometheus_client import Counter, Histogram
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 
 _REGISTERED = Counter("wod_registrations_created", "Registrations that were taken")
 _STARTED = Counter("wod_sessions_started", "Labs that became ready")
@@ -44,12 +45,25 @@ _LABELLED = {
 }
 
 
+_UNCOMMITTED = "counts"
+
+
 def count(session: AsyncSession, kind: str, data: dict[str, Any], registered_at: datetime) -> None:
     """An event of a registration's story, once its transaction is committed; what is rolled back has not happened."""
+    session.info.setdefault(_UNCOMMITTED, []).append((kind, data, registered_at))
 
-    @event.listens_for(session.sync_session, "after_commit", once=True)
-    def _committed(_: object) -> None:
+
+@event.listens_for(Session, "after_commit")
+def _committed(session: Session) -> None:
+    if session.in_nested_transaction():  # a savepoint's end is no commit
+        return
+    for kind, data, registered_at in session.info.pop(_UNCOMMITTED, ()):
         _count(kind, data, registered_at)
+
+
+@event.listens_for(Session, "after_rollback")
+def _rolled_back(session: Session) -> None:
+    session.info.pop(_UNCOMMITTED, None)
 
 
 def _count(kind: str, data: dict[str, Any], registered_at: datetime) -> None:

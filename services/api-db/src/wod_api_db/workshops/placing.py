@@ -92,6 +92,9 @@ async def change(
         placement.capacity = wanted.get("capacity", placement.capacity)
         placement.rank = wanted.get("rank", placement.rank)
         placement.reset_range = wanted.get("reset_range", placement.reset_range)
+        if "ready_minimum" in wanted:
+            # whoever changes it wants to see now whether it works
+            placement.ready_minimum, placement.ready_retry_at = wanted["ready_minimum"], None
         reopened = wanted.get("closed") is False and placement.closed_at is not None
         if "closed" in wanted:
             placement.closed_at = (placement.closed_at or now) if wanted["closed"] else None

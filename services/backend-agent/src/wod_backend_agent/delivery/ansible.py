@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import UUID
 
+from wod_backend_agent.accounts import LinuxAccounts
 from wod_backend_agent.appliance import SeatPlace
 from wod_backend_agent.content import UnsafeContent, is_notebook, mode, workshop_files, workshop_of
 from wod_backend_agent.delivery.base import DeliveryFailed, Deployment, Progress, Seat
@@ -33,12 +34,14 @@ class AnsibleDelivery:
         runs: Path,
         delivered: Path,
         variables: Mapping[str, str],
+        accounts: LinuxAccounts | None = None,
     ) -> None:
         self._trees = trees
         self._homes = homes.resolve()
         self._runs = runs.resolve()
         self._delivered = delivered.resolve()
         self._variables = dict(variables)
+        self._accounts = accounts
 
     def knows(self, workshop: str) -> bool:
         return self._trees.workshop(workshop) is not None
@@ -70,6 +73,7 @@ class AnsibleDelivery:
                     "compile": self._scripts(names, manifest),
                     "skeletons": [str(folder) for folder in self._trees.skeletons],
                     "delivered": str(self._results(deployment.seat)),
+                    "account": self._accounts and self._accounts.opened(deployment.password),
                 },
                 files=list(self._trees.variable_files(deployment.workshop, deployment.seat.number)),
                 on_event=report,
@@ -99,6 +103,11 @@ class AnsibleDelivery:
     async def inspect(self, run: UUID, seat: Seat) -> SeatContents:
         result = await self._execute(run, seat, "contents.yml")
         return SeatContents(result["files"], int(result["processes"]))
+
+    async def lock(self, run: UUID, seat: Seat) -> None:
+        """Nobody gets into the seat's account, and no process of it lives; without accounts nothing is done."""
+        if self._accounts:
+            await self._execute(run, seat, "clean.yml", request={"lock": True})
 
     async def _execute(
         self,
@@ -141,6 +150,7 @@ class AnsibleDelivery:
             "homes": str(self._homes),
             "home": str(home),
             "uid": seat.uid,
+            "account": self._accounts and self._accounts.closed(),
         }
 
     def _results(self, seat: Seat) -> Path:

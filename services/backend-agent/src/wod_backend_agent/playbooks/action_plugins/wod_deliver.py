@@ -34,7 +34,8 @@ class ActionModule(ActionBase):
             _note_results(Path(request["delivered"]), files)
         except (CannotCompile, CannotRender, NoPlace, UnresolvedVariable, UnsafeContent, OSError) as error:
             return result | self._failed(request, str(error))
-        arguments = {name: request[name] for name in ("homes", "home", "uid", "run")}
+        asked = ("homes", "home", "uid", "run", "username", "workshop", "account")
+        arguments = {name: request.get(name) for name in asked}
         made: dict[str, Any] = self._execute_module(
             "wod_seat", arguments | {"archive": self._on_target(archive)}, task_vars=task_vars
         )

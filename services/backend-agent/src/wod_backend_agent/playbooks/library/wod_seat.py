@@ -1,6 +1,8 @@
 #!/usr/bin/python
 """Ansible module: makes a seat's home out of an archive, or ends its processes and empties it.
 
+With ``account`` the seat is a Linux account: made where it is missing, closed first of all, opened with a complete home.
+
 One file that needs nothing but Python's own library, sent as it is: putting together a module that imports Ansible's code
 costs a quarter of a second, and so does running it.
 
@@ -8,16 +10,20 @@ The student owns what is in the home and may change it at any moment: nothing is
 open while it is worked in.
 """
 
+import fcntl
 import json
 import os
 import pwd
+import shutil
 import signal
 import stat
+import subprocess
 import sys
 import tarfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -29,13 +35,25 @@ GRACE = 0.5
 LIMIT = 10.0
 _PAUSE = 0.02
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+#: The account tools give up when many of them meet: ours wait for each other here.
+ACCOUNTS_LOCK = Path("/run/wod-accounts.lock")
+_TOOLS = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
+#: Where an account may leave what outlives its processes, as far as they are there: under its name, or its own.
+SPOOLS = tuple(f"/var/spool/{name}" for name in ("cron/crontabs", "cron", "cron/atjobs", "at", "mail"))
+SHARED = ("/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue")  # noqa: S108 - looked through, never written to
+#: Folders of others in there, as deep as this, which the account may write into.
+_DEEPEST = 5
+#: The last hand on a home that nobody can see yet.
+Finish = Callable[[Path], None] | None
 
 
 class UnsafeHome(Exception):
     """The home is not a plain name directly in the folder of homes."""
 
 
-def replace_home(homes: Path, home: Path, archive: Path | None, *, run: str, uid: int | None) -> None:
+def replace_home(
+    homes: Path, home: Path, archive: Path | None, *, run: str, uid: int | None, finish: Finish = None
+) -> None:
     """A new home of mode 0700 in the old one's place, filled from the archive, complete before it can be seen.
 
     A crash leaves the old home, the new one, or for an instant none; the next call removes what is left over.
@@ -46,7 +64,7 @@ def replace_home(homes: Path, home: Path, archive: Path | None, *, run: str, uid
         _remove_leftovers(folder, home.name)
         fresh, old = f".{home.name}.{run}", f".{home.name}.{run}.old"
         os.mkdir(fresh, 0o700, dir_fd=folder)
-        _fill(homes / fresh, archive, uid)
+        _fill(homes / fresh, archive, uid, finish)
         if _exists(folder, home.name):
             os.rename(home.name, old, src_dir_fd=folder, dst_dir_fd=folder)
         os.rename(fresh, home.name, src_dir_fd=folder, dst_dir_fd=folder)
@@ -71,7 +89,8 @@ def remove_tree(folder: int, name: str, spare: str) -> None:
         if not _is_directory(folder, entry):
             os.unlink(entry, dir_fd=folder)
             continue
-        with _opened_for_removal(folder, entry) as directory:
+        _make_movable(folder, entry)
+        with _opened(entry, folder) as directory:
             for child in os.listdir(directory):  # noqa: PTH208 - a Path has no open directories
                 if _is_directory(directory, child):
                     moved = next(numbers)
@@ -90,31 +109,32 @@ def _remove_leftovers(folder: int, name: str) -> None:
             remove_tree(folder, entry, spare)
 
 
-def _fill(home: Path, archive: Path | None, uid: int | None) -> None:
-    made = [home]
+def _fill(home: Path, archive: Path | None, uid: int | None, finish: Finish) -> None:
     if archive is not None:
         with tarfile.open(archive) as content:
-            made.extend(_unpack(content, member, home) for member in content)
+            for member in content:
+                _unpack(content, member, home)
+    if finish:
+        finish(home)
     if uid is not None:
         group = _group(uid)
-        for path in reversed(made):
+        for path in (*home.rglob("*"), home):
             os.chown(path, uid, group, follow_symlinks=False)
 
 
-def _unpack(content: tarfile.TarFile, member: tarfile.TarInfo, home: Path) -> Path:
+def _unpack(content: tarfile.TarFile, member: tarfile.TarInfo, home: Path) -> None:
     path = home / member.name
     if ".." in Path(member.name).parts or not path.is_relative_to(home):
         raise UnsafeHome(f"the archive holds {member.name!r}: nothing is delivered")
     if member.isdir():
         path.mkdir(member.mode)
-        return path
+        return
     source = content.extractfile(member)
     if source is None:
         raise UnsafeHome(f"the archive holds {member.name!r}, which is no file: nothing is delivered")
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, member.mode)
     with os.fdopen(handle, "wb") as target:
         target.write(source.read())
-    return path
 
 
 def _group(uid: int) -> int:
@@ -125,17 +145,7 @@ def _group(uid: int) -> int:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    handle = os.open(path, _DIRECTORY)
-    try:
-        yield handle
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def _opened_for_removal(folder: int, name: str) -> Iterator[int]:
-    _make_movable(folder, name)
+def _opened(name: str | Path, folder: int | None = None) -> Iterator[int]:
     handle = os.open(name, _DIRECTORY, dir_fd=folder)
     try:
         yield handle
@@ -261,14 +271,117 @@ def _by_traces(username: str, home: Path) -> Callable[[int], bool]:
     return belongs
 
 
+class NoAccount(Exception):
+    """The account cannot be had, opened or closed; the message says why."""
+
+
+def account_of(username: str, home: Path, uid: int | None) -> pwd.struct_passwd:
+    """Made with a group of its own where it is missing. Raises NoAccount for one that is somebody else's."""
+    try:
+        known = pwd.getpwnam(username)
+    except KeyError:
+        chosen = ["--uid", str(uid)] if uid is not None else []
+        places = ["--home-dir", str(home), "--no-create-home", "--shell", "/bin/bash"]
+        _account_tool(["useradd", "--user-group", *places, *chosen, username])
+        known = pwd.getpwnam(username)
+    if known.pw_uid < 1000 or known.pw_uid != (uid or known.pw_uid) or Path(known.pw_dir).resolve() != home:
+        raise NoAccount(
+            f"the account {username} has uid {known.pw_uid} and home {known.pw_dir}: no seat's of this location; "
+            f"nothing is touched. Its home has to be {home}" + (f" and its uid {uid}" if uid else "")
+        )
+    return known
+
+
+def close_account(username: str) -> None:
+    """Its password is nobody's, and it has expired: no ssh key, no cron and no lingering session gets in either."""
+    _account_tool(["usermod", "--password", "!", "--expiredate", "1", username])
+    Path("/var/lib/systemd/linger", username).unlink(missing_ok=True)
+
+
+def open_account(username: str, password_hash: str) -> None:
+    _account_tool(["chpasswd", "--encrypted"], f"{username}:{password_hash}\n")
+    _account_tool(["usermod", "--expiredate", "", username])
+
+
+def _account_tool(command: list[str], given: str = "") -> None:
+    with ACCOUNTS_LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _tool(command, given)
+
+
+def _tool(command: list[str], given: str = "") -> None:
+    done = subprocess.run(command, input=given, capture_output=True, text=True, env=_TOOLS, check=False)
+    if done.returncode:
+        raise NoAccount(f"{command[0]} ended with {done.returncode}: {done.stderr.strip()}")
+
+
+def finish_home(home: Path, account: str, automation: str | None, workshop: str) -> None:
+    """A new ssh key, and access for the account of the automation: to see the home, and to write into the workshop.
+
+    Not to write into the home itself: sshd refuses keys below a folder that others may write into.
+    """
+    (home / ".ssh").mkdir(mode=0o700, exist_ok=True)
+    key, authorized = home / ".ssh/id_ed25519", home / ".ssh/authorized_keys"
+    _tool(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", account, "-f", str(key)])
+    with authorized.open("ab") as known:
+        known.write(key.with_suffix(".pub").read_bytes())
+    authorized.chmod(0o600)
+    if automation and shutil.which("setfacl", path=_TOOLS["PATH"]):
+        write = f"u:{automation}:rwX"
+        _tool(["setfacl", "-m", f"u:{automation}:rX", str(home)])
+        _tool(["setfacl", "-R", "-P", "-m", f"{write},d:{write}", str(home / workshop)])
+
+
+def remove_leftovers(username: str, uid: int) -> None:
+    """What the account has left outside its home. Never follows a link."""
+    for spool in SPOOLS:
+        _remove_owned(spool, None, uid, 0, username)
+    for shared in SHARED:
+        _remove_owned(shared, None, uid, _DEEPEST)
+
+
+def _remove_owned(name: str, above: int | None, uid: int, deeper: int, named: str | None = None) -> None:
+    # a folder that is not on this host, or is taken away meanwhile
+    with suppress(FileNotFoundError, NotADirectoryError), _opened(name, above) as folder:
+        for entry in os.listdir(folder):  # noqa: PTH208 - a Path has no open directories
+            with suppress(FileNotFoundError):
+                found = os.stat(entry, dir_fd=folder, follow_symlinks=False)
+                if uid == found.st_uid or entry == named:
+                    remove_tree(folder, entry, ".wod-")
+                elif deeper and stat.S_ISDIR(found.st_mode) and found.st_mode & 0o022:
+                    _remove_owned(entry, folder, uid, deeper - 1)
+
+
 def seat(arguments: dict[str, Any]) -> None:
-    """With an ``archive`` a home is made of it; without one the seat is cleaned."""
-    homes, home, uid = Path(arguments["homes"]), Path(arguments["home"]), arguments.get("uid")
+    """With an ``archive`` a home is made of it; without one the seat is cleaned, or with ``lock`` only closed."""
+    homes, home, uid = Path(arguments["homes"]), Path(arguments["home"]), arguments["uid"]
     archive = Path(arguments["archive"]) if arguments.get("archive") else None
     check_home(homes, home)
+    if arguments.get("account"):
+        _seat_account(homes, home, archive, arguments)
+        return
     if archive is None:
         end_processes(arguments["username"], home, uid)
     replace_home(homes, home, archive, run=arguments["run"], uid=uid)
+
+
+def _seat_account(homes: Path, home: Path, archive: Path | None, arguments: dict[str, Any]) -> None:
+    username, account, finish = arguments["username"], arguments["account"], None
+    uid = account_of(username, home, arguments["uid"]).pw_uid
+    close_account(username)
+    end_processes(username, home, uid)
+    if arguments.get("lock"):
+        return
+    remove_leftovers(username, uid)
+    # cron may have begun something before its table was gone
+    end_processes(username, home, uid)
+    if archive is not None:
+        finish = partial(
+            finish_home, account=username, automation=account["automation"], workshop=arguments["workshop"]
+        )
+    replace_home(homes, home, archive, run=arguments["run"], uid=uid, finish=finish)
+    if archive is not None:
+        open_account(username, account["password_hash"])
 
 
 def main() -> int:
@@ -276,7 +389,7 @@ def main() -> int:
     os.umask(0o022)
     try:
         seat(arguments)
-    except (UnsafeHome, StillRunning, OSError, tarfile.TarError) as error:
+    except (UnsafeHome, StillRunning, NoAccount, OSError, tarfile.TarError) as error:
         print(json.dumps({"failed": True, "msg": f"cannot set up the seat {arguments['home']}: {error}"}))  # noqa: T201 - the module's answer
         return 1
     print(json.dumps({"changed": True}))  # noqa: T201 - the module's answer

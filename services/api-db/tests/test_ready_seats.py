@@ -71,7 +71,7 @@ async def test_a_ready_seat_is_room_and_a_preparing_one_is_none(api: Api, agent:
         "UPDATE placements SET closed_at = now()",
         "UPDATE placements SET last_seat = 2",
         "UPDATE placements SET ready_minimum = 0",
-        "UPDATE placements SET range_reset = 'waiting'",
+        "UPDATE placements SET range_reset = 'running'",
     ],
 )
 async def test_a_seat_that_is_not_wanted_any_more_is_cleaned(api: Api, agent: AgentDouble, change: str) -> None:
@@ -154,7 +154,7 @@ async def test_what_could_not_be_made_is_cleaned_and_tried_again_later(api: Api,
         pauses.append(pause)
         await api.change("UPDATE placements SET ready_retry_at = now()")
     assert pauses == sorted(pauses)
-    notices = await api.rows("SELECT kind, text FROM notices")
+    notices = await api.rows("SELECT kind, text FROM notices WHERE kind LIKE 'ready%'")
     assert [kind for kind, _ in notices] == ["ready-seats-failing"]
     assert "IPADRESS is not defined" in notices[0][1]
     await prepared(api, agent)

@@ -68,7 +68,9 @@ def _variables(platform: Platform, username: str, password: str) -> dict[str, st
 
 
 def _files(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """But the checkpoints, which are copies."""
+    found = (path for path in folder.rglob("*") if path.is_file() and ".ipynb_checkpoints" not in path.parts)
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
 
 
 async def ansible_renders(source: Path, variables: dict[str, str], work: Path) -> dict[str, bytes]:

@@ -7,7 +7,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import aclosing
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,7 +18,7 @@ from jupyterlab_server.workspaces_handler import WorkspacesManager
 from pydantic import SecretStr
 
 from wod_backend_agent.delivery.ansible import AnsibleDelivery
-from wod_backend_agent.delivery.base import RUN_MARKER, Delivery, DeliveryFailed, Deployment, Progress, Seat
+from wod_backend_agent.delivery.base import RUN_MARKER, DeliveryFailed, Deployment, Progress, Seat
 from wod_backend_agent.trees import Trees
 
 PASSWORD = 'p"a\\ss {{ STDID }} é'
@@ -49,7 +50,7 @@ class Place:
         for folder in (self.homes, self.runs, self.content, self.private, self.delivered_results):
             folder.mkdir()
         self.seat = Seat(7, self.homes / "student7")
-        self.delivery: Delivery = AnsibleDelivery(
+        self.delivery = AnsibleDelivery(
             trees=Trees([self.content], self.private, "production"),
             homes=self.homes,
             runs=self.runs,
@@ -74,13 +75,19 @@ class Place:
         await self.delivery.create(self.deployment(workshop, seat), steps.append)
         return steps
 
+    def left_of_orders(self) -> list[Path]:
+        """A run of Ansible that is still open keeps its own folder."""
+        return [folder for folder in self.runs.iterdir() if not (folder / "orders").is_fifo()]
+
     def delivered(self, path: str) -> str:
         return (self.seat.home / path).read_text(encoding="utf-8")
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
+async def place(tmp_path: Path) -> AsyncIterator[Place]:
+    place = Place(tmp_path)
+    async with aclosing(place.delivery):
+        yield place
 
 
 @pytest.fixture
@@ -125,7 +132,7 @@ async def test_create_makes_a_whole_home_that_jupyterlab_opens_at_the_first_note
     assert workspace["data"]["layout-restorer:data"]["main"]["current"] == "notebook:WKSHP-Small/0-ReadMeFirst.ipynb"
     assert [step.step for step in steps] == ["account", "deliver"]
     assert steps[-1].message == "Preparing 1 notebook for you"
-    assert list(place.runs.iterdir()) == []
+    assert place.left_of_orders() == []
     assert list(place.homes.iterdir()) == [place.seat.home]
 
 
@@ -147,7 +154,7 @@ async def test_create_reports_every_error_and_keeps_the_old_home(place: Place) -
     assert lines[1] == "1.ipynb:3: 'NOR_THIS' is undefined"
     assert [line.split(":")[0] for line in lines[2:]] == ["2.ipynb", "3.ipynb", "4.sh"]
     assert list(place.homes.rglob("*")) == [place.seat.home, place.seat.home / "kept"]
-    assert list(place.runs.iterdir()) == []
+    assert place.left_of_orders() == []
 
 
 async def test_later_sources_of_variables_win(place: Place) -> None:
@@ -244,7 +251,7 @@ async def test_a_run_after_a_crash_gives_the_same_home(place: Place) -> None:
     await place.delivery.create(deployment, lambda _step: None)
     assert tree(place.seat.home) == first
     assert sorted(path.name for path in place.homes.iterdir()) == [".student77.other", "student7"]
-    assert list(place.runs.iterdir()) == []
+    assert place.left_of_orders() == []
 
 
 async def test_cancelling_ends_every_process_and_leaves_nothing(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,25 +259,31 @@ async def test_cancelling_ends_every_process_and_leaves_nothing(place: Place, mo
     place.workshop({"endless.sh": "{% for i in range(10 ** 12) %}{% endfor %}"})
     deployment = place.deployment()
     began = asyncio.Event()
-    creating = asyncio.create_task(place.delivery.create(deployment, lambda _step: began.set()))
+
+    def heard(step: Progress) -> None:
+        if step.step == "deliver":
+            began.set()
+
+    creating = asyncio.create_task(place.delivery.create(deployment, heard))
     await began.wait()
-    running = marked(str(deployment.run))
+    runs = [folder.name for folder in place.runs.iterdir()]
+    running = marked(*runs)
     assert running
     assert not any(PASSWORD in " ".join(process.cmdline()) for process in running)
     assert not any("WOD_AGENT_SECRET" in process.environ() for process in running)
     creating.cancel()
     with pytest.raises(asyncio.CancelledError):
         await creating
-    assert marked(str(deployment.run)) == []
+    assert marked(*runs) == []
     assert list(place.homes.iterdir()) == []
     assert list(place.runs.iterdir()) == []
 
 
-def marked(run: str) -> list[psutil.Process]:
+def marked(*runs: str) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            if process.environ().get(RUN_MARKER) == run and process.status() != psutil.STATUS_ZOMBIE:
+            if process.environ().get(RUN_MARKER) in runs and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
         except psutil.Error:
             continue
@@ -374,4 +387,5 @@ async def test_create_of_the_real_workshop_takes_seconds_not_minutes(place: Plac
     start = time.monotonic()
     await delivery.create(place.deployment("WKSHP-API101"), lambda _step: None)
     assert time.monotonic() - start < 30
-    assert len(list((place.seat.home / "WKSHP-API101").rglob("*.*"))) == 16
+    delivered = (place.seat.home / "WKSHP-API101").rglob("*.*")
+    assert len([path for path in delivered if ".ipynb_checkpoints" not in path.parts]) == 16

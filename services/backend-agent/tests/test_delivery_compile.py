@@ -74,6 +74,7 @@ async def test_scripts_are_rendered_and_compiled_and_nothing_of_them_stays(place
         assert b"answer of" not in program.read_bytes()
     names = {path.name for path in place.delivered.rglob("*") if path.is_file()}
     assert names == {"check.sh", "hint", "deep.sh", "open.sh", "wod.yml"}
+    await place.delivery.aclose()
     assert list((place.root / "runs").iterdir()) == []
 
 

@@ -179,13 +179,13 @@ class Chaos:
         """Mode and content of all that was delivered, with the person's own words taken out."""
         home = self.platform.home(username)
         return {
-            name: (oct(path.lstat().st_mode), _digest(path, username, password))
+            name: (oct(path.lstat().st_mode), digest(path, username, password))
             for path in sorted(home.rglob("*"))
             if (name := str(path.relative_to(home))).partition("/")[0] not in SERVERS_OWN
         }
 
 
-def _digest(path: Path, username: str, password: str) -> str:
+def digest(path: Path, username: str, password: str) -> str:
     if path.is_symlink() or not path.is_file():
         return str(path.readlink()) if path.is_symlink() else ""
     content = path.read_bytes().replace(username.encode(), b"<student>").replace(password.encode(), b"<password>")

@@ -81,8 +81,11 @@ def _configure_seats(c: Config, settings: HubSettings) -> None:
     seats.homes = str(settings.homes)
     seats.logs = str(settings.state / "logs")
     seats.uid_base = settings.uid_base or 0
-    seats.processes = settings.seat_processes
-    seats.memory = settings.seat_memory or 0
+    seats.processes = settings.limit_processes
+    seats.memory = settings.limit_memory
+    seats.disk = settings.limit_disk
+    seats.files = settings.limit_files
+    seats.poll_interval = settings.limit_seconds
     seats.default_url = "/lab"
     seats.disable_user_config = True
     seats.env_keep = []

@@ -4,18 +4,24 @@ import ctypes
 import resource
 from dataclasses import dataclass
 
+from wod_jupyterhub.limits import MIB
+
 PR_SET_NO_NEW_PRIVS = 38  # linux/prctl.h
-MIB = 1024 * 1024
 
 _libc = ctypes.CDLL(None, use_errno=True)  # looked up before the fork
 
 
 @dataclass(frozen=True)
 class Confinement:
-    """A ``preexec_fn``; 0 leaves a limit alone. Memory is MiB of address space a process."""
+    """A ``preexec_fn``; 0 leaves a limit alone. ``memory`` and ``disk`` are MiB.
+
+    Of memory what a process may write to is counted, not address space: JavaScript and Java reserve a hundred times more.
+    """
 
     processes: int
     memory: int
+    #: of one file; what all of them take is measured
+    disk: int
 
     def __call__(self) -> None:
         # no setuid program (sudo, su, mount) gives the seat more than it has
@@ -25,4 +31,6 @@ class Confinement:
         if self.processes:
             resource.setrlimit(resource.RLIMIT_NPROC, (self.processes, self.processes))
         if self.memory:
-            resource.setrlimit(resource.RLIMIT_AS, (self.memory * MIB, self.memory * MIB))
+            resource.setrlimit(resource.RLIMIT_DATA, (self.memory * MIB, self.memory * MIB))
+        if self.disk:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (self.disk * MIB, self.disk * MIB))

@@ -3,8 +3,11 @@
 from pathlib import Path
 from typing import Literal
 
+import psutil
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from wod_jupyterhub.limits import MIB
 
 MIN_SECRET = 16  # characters; shorter tokens can be guessed
 
@@ -34,7 +37,13 @@ class HubSettings(BaseSettings):
     """The hub's token at the agent."""
     service_token: SecretStr = Field(min_length=MIN_SECRET)
     """The agent's token at the hub."""
-    seat_processes: int = Field(default=512, ge=64)
+    limit_processes: int = Field(default=512, ge=64)
     """Processes and threads a seat may have; only where seats have a uid each, else it would count all seats."""
-    seat_memory: int | None = Field(default=None, ge=512)
-    """Address space of each process of a seat, in MiB."""
+    limit_memory: int = Field(default_factory=lambda: max(1024, psutil.virtual_memory().total // MIB // 4), ge=512)
+    """MiB that one process of a seat may write to, and that all of them may take together; a quarter of the machine's."""
+    limit_disk: int = Field(default=4096, ge=16)
+    """MiB of a seat's files, in its home and wherever else anybody may write; of one file as well."""
+    limit_files: int = Field(default=200_000, ge=1000)
+    """Files and folders of a seat."""
+    limit_seconds: int = Field(default=5, ge=1)
+    """Between two measurements of a seat: what is above a limit meanwhile has this long. One that takes long comes less often."""

@@ -7,6 +7,8 @@ import asyncio
 import os
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -18,11 +20,14 @@ from tornado.web import HTTPError
 from traitlets import Integer, Unicode
 
 from wod_jupyterhub.confinement import Confinement
+from wod_jupyterhub.limits import Exceeded, Limits
 
 # more at once make each of them slower and none of them earlier
 _starting = asyncio.Semaphore(2 * (os.cpu_count() or 1))
 PATIENCE = 0.05  # seconds between two looks at a starting server
 END_LIMIT = 5.0  # seconds for killed processes to be gone
+EXCEEDED = 137  # the exit code of who was killed
+FIRST_TO_GO = "500"  # see oom_score_adj in proc(5)
 
 
 class SeatSpawner(LocalProcessSpawner):
@@ -33,8 +38,12 @@ class SeatSpawner(LocalProcessSpawner):
     uid_base = Integer(0, config=True)
     processes = Integer(0, config=True)
     memory = Integer(0, config=True)
+    disk = Integer(0, config=True)
+    files = Integer(0, config=True)
 
     _begun = 0.0
+    #: time.monotonic(); the hub asks for much else than the limits
+    _measured_next = 0.0
 
     @property
     def home(self) -> Path:
@@ -59,10 +68,24 @@ class SeatSpawner(LocalProcessSpawner):
             "SHELL": "/bin/bash",
             "LANG": "C.UTF-8",
             "PATH": path,
+            "WOD_LAB_PROGRAMS": str(Path(sys.executable).parent),
         }
 
     def make_preexec_fn(self, name: str) -> Confinement:
-        return Confinement(processes=self.processes if self.uid else 0, memory=self.memory)
+        return Confinement(processes=self.processes if self.uid else 0, memory=self.memory, disk=self.disk)
+
+    async def poll(self) -> int | None:
+        """The hub asks every ``poll_interval``, also for servers that it has found running when it started."""
+        status: int | None = await super().poll()
+        if status is not None or not self.pid or time.monotonic() < self._measured_next:
+            return status
+        try:
+            await self._measure()
+        except Exceeded as exceeded:
+            self.log.warning("the server of %s is ended: %s", self.user.name, exceeded)
+            await self._kill(self._descendants())
+            return EXCEEDED
+        return None
 
     async def start(self) -> tuple[str, int]:
         """Raises HTTPError with what to do; JupyterHub shows it to the student and to the agent."""
@@ -70,6 +93,13 @@ class SeatSpawner(LocalProcessSpawner):
             raise HTTPError(
                 HTTPStatus.CONFLICT, f"The seat {self.user.name} has no home: no workshop is prepared in it."
             )
+        try:
+            await self._measure()
+        except Exceeded as exceeded:
+            raise HTTPError(
+                HTTPStatus.CONFLICT,
+                f"The seat {self.user.name} is over its limits: {exceeded}. Its workshop's staff can reset it.",
+            ) from exceeded
         self.notebook_dir = str(self.home)
         async with _starting:
             address = await self._launch()
@@ -80,10 +110,7 @@ class SeatSpawner(LocalProcessSpawner):
         """Ends the server and whatever else the seat has started."""
         started = self._descendants()
         await super().stop(now)
-        if self.uid:
-            await asyncio.to_thread(_kill_all_of, self.uid)
-        else:
-            await asyncio.to_thread(_kill, started)
+        await self._kill(started)
 
     def get_state(self) -> dict[str, object]:
         state: dict[str, object] = super().get_state()
@@ -94,6 +121,22 @@ class SeatSpawner(LocalProcessSpawner):
         super().load_state(state)
         if self.pid and _begin_of(self.pid) != state.get("begun"):
             self.pid = 0
+
+    async def _measure(self) -> None:
+        """Raises Exceeded."""
+        began = time.monotonic()
+        # by the time it is over the hub may have asked again
+        self._measured_next = began + END_LIMIT + self.poll_interval
+        limits = Limits(memory=self.memory, disk=self.disk, files=self.files)
+        await asyncio.to_thread(limits.check, self.home, self.uid)
+        took = time.monotonic() - began
+        self._measured_next = began + max(self.poll_interval / 2, 10 * took)
+
+    async def _kill(self, started: list[psutil.Process]) -> None:
+        if self.uid:
+            await asyncio.to_thread(_kill_all_of, self.uid)
+        else:
+            await asyncio.to_thread(_kill, [*started, *_itself(self.pid)])
 
     async def _launch(self) -> tuple[str, int]:
         log = Path(self.logs) / f"{self.user.name}.log"
@@ -109,6 +152,8 @@ class SeatSpawner(LocalProcessSpawner):
             self.popen_kwargs |= self.identity()
             address: tuple[str, int] = await super().start()
         self._begun = _begin_of(self.pid)
+        # where the machine's memory ends, students' servers end before the platform does
+        _offer_to_oom_killer(self.pid)
         return address
 
     async def _until_it_listens(self, address: tuple[str, int]) -> None:
@@ -128,11 +173,23 @@ class SeatSpawner(LocalProcessSpawner):
             return []
 
 
+def _offer_to_oom_killer(pid: int) -> None:
+    with suppress(OSError):
+        Path(f"/proc/{pid}/oom_score_adj").write_text(FIRST_TO_GO)
+
+
 def _begin_of(pid: int) -> float:
     try:
         return psutil.Process(pid).create_time()
     except psutil.NoSuchProcess:
         return 0.0
+
+
+def _itself(pid: int) -> list[psutil.Process]:
+    try:
+        return [psutil.Process(pid)] if pid else []
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _kill(processes: list[psutil.Process]) -> None:

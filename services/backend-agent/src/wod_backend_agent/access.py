@@ -33,8 +33,8 @@ class Access(Protocol):
     async def lock(self, run: UUID, seat: Seat) -> None:
         """Nobody gets in by way of the host, and nobody is in; what the seat holds is not touched."""
 
-    async def shut(self, run: UUID, seat: Seat, workshop: str) -> None:
-        """The password that was put anywhere is nobody's."""
+    async def shut(self, run: UUID, seat: Seat, workshop: str | None) -> None:
+        """The password that was put anywhere is nobody's; also of a workshop that is not known."""
 
 
 class HubAlone:
@@ -46,7 +46,7 @@ class HubAlone:
     async def lock(self, run: UUID, seat: Seat) -> None:
         return
 
-    async def shut(self, run: UUID, seat: Seat, workshop: str) -> None:
+    async def shut(self, run: UUID, seat: Seat, workshop: str | None) -> None:
         return
 
 
@@ -79,14 +79,14 @@ class HostAccess:
     async def lock(self, run: UUID, seat: Seat) -> None:
         await self._lock(run, seat)
 
-    async def shut(self, run: UUID, seat: Seat, workshop: str) -> None:
+    async def shut(self, run: UUID, seat: Seat, workshop: str | None) -> None:
         directory, mark = self._directory, self._mark(seat)
         if directory is None and mark.exists():
             raise DeliveryFailed(
                 f"the password of {seat.username} is in a directory that is configured no more: set WOD_AGENT_LDAP_URL "
                 f"again, or change it there by hand and remove {mark}"
             )
-        if directory and (mark.exists() or self._wants_directory(workshop)):
+        if directory and (mark.exists() or (workshop and self._wants_directory(workshop))):
             # the directory may be away, and this command fail, before the seat's account is reached
             await self.lock(run, seat)
             await directory.replace_password(seat, new_password())

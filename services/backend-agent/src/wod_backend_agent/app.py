@@ -15,6 +15,8 @@ from prometheus_client import REGISTRY
 
 from wod_backend_agent.access import Access, HubAlone
 from wod_backend_agent.commands import Intake, commands_router
+from wod_backend_agent.completion_measuring import Measuring
+from wod_backend_agent.completions import Completions
 from wod_backend_agent.content_versions import ContentVersions
 from wod_backend_agent.delivery.base import Delivery
 from wod_backend_agent.execution import Execution
@@ -46,6 +48,8 @@ class Outside:
     reporter: Reporter
     heartbeats: HeartbeatTaker
     access: Access = field(default_factory=HubAlone)
+    #: commands that are handed to the delivery for each one that it works on at the time
+    ahead: int = 1
 
 
 #: Opens what the agent speaks to, and closes it.
@@ -94,15 +98,18 @@ async def _assemble(
     prepared = PreparedSeats(journal, parts.delivery, parts.hub, _versions(settings), settings.seat)
     hooks = _hooks(settings, journal)
     execution = Execution(journal, parts.delivery, parts.hub, sealer, settings.seat, hooks, prepared, parts.access)
-    scheduler = Scheduler(journal, execution, feed, settings.concurrency)
+    scheduler = Scheduler(journal, execution, feed, settings.concurrency, settings.concurrency * parts.ahead)
     stack.push_async_callback(scheduler.stop)
     await scheduler.resume()
     await outbox.resume()
     logins = Logins(journal, settings.seats)
     stack.callback(logins.close)
-    reconciliation = Reconciliation(journal, scheduler, parts.hub)
+    reconciliation = Reconciliation(journal, scheduler, parts.hub, parts.access, settings.seat)
     stack.push_async_callback(reconciliation.stop)
-    vitals = Vitals(journal, scheduler, parts.hub, settings.concurrency, settings.homes)
+    completions = _completions(settings, parts, journal, scheduler)
+    completions.start()
+    stack.push_async_callback(completions.stop)
+    vitals = Vitals(journal, scheduler, parts.hub, settings.concurrency, settings.homes, completions)
     heart = Heart(vitals.heartbeat, parts.heartbeats, reconciliation, heartbeat_seconds)
     collector = AgentFigures(journal, scheduler, heart)
     REGISTRY.register(collector)
@@ -118,11 +125,16 @@ async def _assemble(
     return heart
 
 
+def _completions(settings: Settings, parts: Outside, journal: Journal, scheduler: Scheduler) -> Completions:
+    measuring = Measuring(parts.delivery, settings.state / "delivered")
+    return Completions(journal, scheduler, measuring.measure, settings.seat, settings.completion_minutes * 60)
+
+
 def _hooks(settings: Settings, journal: Journal) -> Hooks:
     """Their folders are among the runs', which the next start clears of what a killed agent has left."""
     api_url = settings.variables.get("WODAPIURL", str(settings.api_url)).rstrip("/")
     folder = settings.state / "runs" / "hooks"
-    return Hooks(settings.trees(), folder, api_url, settings.hook_seconds, journal.keep_hook)
+    return Hooks(settings.trees(), folder, api_url, settings.hook_seconds, journal.keep_hook, settings.concurrency)
 
 
 def _versions(settings: Settings) -> ContentVersions:

@@ -5,6 +5,8 @@
 
 import asyncio
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -98,19 +100,31 @@ class LdapDirectory:
                 connection.add(dn, "inetOrgPerson", _attributes(dn, seat))
                 connection.extend.standard.modify_password(dn, new_password=password)
 
-    def _connection(self) -> ldap3.Connection:
+    @contextmanager
+    def _connection(self) -> Iterator[ldap3.Connection]:
         given = self._server
         tls = ldap3.Tls(validate=ssl.CERT_REQUIRED, ca_certs_file=str(given.ca) if given.ca else None)
         server = ldap3.Server(given.url, tls=tls, connect_timeout=CALL_SECONDS, get_info=ldap3.NONE)
-        in_clear = server.ssl or not given.starttls
-        return ldap3.Connection(
-            server,
-            given.bind_dn,
-            given.password.get_secret_value(),
-            auto_bind=ldap3.AUTO_BIND_NO_TLS if in_clear else ldap3.AUTO_BIND_TLS_BEFORE_BIND,
-            receive_timeout=CALL_SECONDS,
-            raise_exceptions=True,
+        secret = given.password.get_secret_value()
+        connection = ldap3.Connection(
+            server, given.bind_dn, secret, receive_timeout=CALL_SECONDS, raise_exceptions=True
         )
+        try:
+            connection.open()
+            if given.starttls and not server.ssl:
+                connection.start_tls()
+            connection.bind()
+            yield connection
+        finally:
+            _close(connection)
+
+
+def _close(connection: ldap3.Connection) -> None:
+    with suppress(LDAPException, OSError):
+        connection.unbind()
+    # what failed while it was being encrypted is left open
+    if connection.socket:
+        connection.socket.close()
 
 
 def _attributes(dn: str, seat: Seat) -> dict[str, str]:

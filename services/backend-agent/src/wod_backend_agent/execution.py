@@ -53,6 +53,8 @@ class Execution:
         self._seat = seat
         self._hooks = hooks
         self._prepared = prepared
+        # a hash fills a core, and runs of Ansible need the others
+        self._place_to_hash = asyncio.Semaphore(1)
         self._access = access or HubAlone()
         self._verbs = {
             Verb.CREATE: self._create,
@@ -129,7 +131,7 @@ class Execution:
     async def _deploy(self, command: Command, password: str, began: float) -> str:
         """A lab in the seat; the hash of its password."""
         # on the other core while Ansible starts
-        hashing = asyncio.create_task(asyncio.to_thread(hash_password, password))
+        hashing = asyncio.create_task(self._hash(password))
         tokens = await self._hook("create", command, password)
         deployment = Deployment(
             run=command.id,
@@ -146,6 +148,10 @@ class Execution:
         await self._delivery.create(deployment, progress)
         await self._hook("post-copy", command, password, tokens.values())
         return await hashing
+
+    async def _hash(self, password: str) -> str:
+        async with self._place_to_hash:
+            return await asyncio.to_thread(hash_password, password)
 
     async def _hook(self, kind: str, command: Command, password: str, secrets: Collection[str] = ()) -> dict[str, str]:
         """Runs the workshop's hooks of that kind, if it has any, and returns the tokens they hand over."""

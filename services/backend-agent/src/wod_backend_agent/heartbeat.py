@@ -15,6 +15,7 @@ import structlog
 from pydantic import ValidationError
 
 from wod_backend_agent.api_client import NativeApi, NotOffered, NotTaken
+from wod_backend_agent.completions import Completions
 from wod_backend_agent.hub import Hub, HubUnavailable
 from wod_backend_agent.journal import Journal
 from wod_backend_agent.reconciliation import Reconciliation
@@ -64,11 +65,13 @@ class Vitals:
     hub: Hub
     concurrency: int
     homes: Path
+    completions: Completions
 
     async def heartbeat(self) -> Heartbeat:
         memory = psutil.virtual_memory()
         # may wait for a file server
         disk = await asyncio.to_thread(psutil.disk_usage, str(_existing(self.homes)))
+        logins = await self.journal.first_logins()
         return Heartbeat(
             version=version("wod-backend-agent"),
             hub=await self._hub_answers(),
@@ -81,7 +84,8 @@ class Vitals:
             memory_available=memory.available,
             disk_total=disk.total,
             disk_free=disk.free,
-            logins=await self.journal.first_logins(),
+            logins=logins,
+            completions=self.completions.of(logins),
         )
 
     async def _hub_answers(self) -> bool:

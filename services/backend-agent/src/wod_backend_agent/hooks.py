@@ -48,14 +48,20 @@ KeepResult = Callable[[UUID, HookResult], Awaitable[None]]
 
 
 class Hooks:
-    """``folder`` is the agent's own, mode 0700; what is handed over there is gone when the hook has ended."""
+    """``folder`` is the agent's own, mode 0700; what is handed over there is gone when the hook has ended. ``most`` run at a
+    time.
+    """
 
-    def __init__(self, trees: Trees, folder: Path, api_url: str, limit_seconds: float, keep: KeepResult) -> None:
+    def __init__(
+        self, trees: Trees, folder: Path, api_url: str, limit_seconds: float, keep: KeepResult, most: int
+    ) -> None:
         self._trees = trees
         self._folder = folder
         self._api_url = api_url
         self._limit = limit_seconds
         self._keep = keep
+        #: more commands are at work than there are cores
+        self._places = asyncio.Semaphore(most)
 
     def found(self, kind: str, workshop: str) -> bool:
         return bool(self._trees.hooks(kind, workshop))
@@ -67,7 +73,8 @@ class Hooks:
         """
         tokens: dict[str, str] = {}
         for hook in self._trees.hooks(call.kind, call.workshop):
-            tokens |= await self._run_one(hook, call, tokens)
+            async with self._places:
+                tokens |= await self._run_one(hook, call, tokens)
         return tokens
 
     async def _run_one(self, hook: Hook, call: HookCall, known: Mapping[str, str]) -> dict[str, str]:

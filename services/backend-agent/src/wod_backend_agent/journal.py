@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from wod_backend_agent.completion_rows import LabInUse, read_labs_in_use
 from wod_backend_agent.journal_prepared import PreparedJournal
 from wod_backend_agent.journal_rows import (
     CommandRecord,
@@ -241,6 +242,9 @@ class Journal(PreparedJournal):
             ]
 
         return await self._database.run(work)
+
+    async def labs_in_use(self) -> list[LabInUse]:
+        return await self._database.run(read_labs_in_use)
 
     async def deployed(self) -> dict[int, int]:
         """Seats that a signed CREATE has deployed and nothing has cleaned or closed since, with their generation."""

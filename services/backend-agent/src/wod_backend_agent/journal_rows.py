@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS commands (
     completion INTEGER
 );
 CREATE INDEX IF NOT EXISTS commands_by_state ON commands (state, position);
+CREATE INDEX IF NOT EXISTS commands_by_student ON commands (student, position);
 CREATE TABLE IF NOT EXISTS events (
     command TEXT NOT NULL REFERENCES commands (id),
     number INTEGER NOT NULL,

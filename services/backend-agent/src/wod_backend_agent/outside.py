@@ -5,7 +5,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -14,9 +14,11 @@ from wod_backend_agent.access import Access, HostAccess
 from wod_backend_agent.api_client import NativeApi
 from wod_backend_agent.app import Outside
 from wod_backend_agent.delivery.ansible import AnsibleDelivery
+from wod_backend_agent.delivery.line import Pace
 from wod_backend_agent.directory import LdapDirectory
 from wod_backend_agent.heartbeat import NativeHeartbeats
 from wod_backend_agent.hub_client import JupyterHub
+from wod_backend_agent.processes import end_runs
 from wod_backend_agent.reporting import NativeReporter
 from wod_backend_agent.settings import Settings
 
@@ -25,6 +27,8 @@ VAULT_PASSWORD_FILE = "ANSIBLE_VAULT_PASSWORD_FILE"  # noqa: S105 - a variable's
 REPORT_TIMEOUT_SECONDS = 10.0
 #: Threads beside those in which runs of Ansible wait: a cancellation must never wait for a run to end.
 SPARE_THREADS = 16
+#: While a run of Ansible makes one seat, others are prepared, hashed, and written down.
+AHEAD = 4
 
 
 @asynccontextmanager
@@ -32,7 +36,9 @@ async def real_parts(settings: Settings) -> AsyncIterator[Outside]:
     threads = ThreadPoolExecutor(settings.concurrency + SPARE_THREADS)
     asyncio.get_running_loop().set_default_executor(threads)
     runs = settings.state / "runs"
-    # a killed agent's run whose command is superseded before it runs again would keep its folder, and a password in it
+    # a killed agent's run whose command is superseded before it runs again would keep its folder, and a password in it;
+    # its runs of Ansible work for many commands: their folders' names are all that marks their processes
+    await end_runs(await asyncio.to_thread(_names, runs))
     await asyncio.to_thread(shutil.rmtree, runs, ignore_errors=True)
     runs.mkdir(mode=0o700, exist_ok=True)
     delivered = settings.state / "delivered"
@@ -44,17 +50,19 @@ async def real_parts(settings: Settings) -> AsyncIterator[Outside]:
         delivered=delivered,
         variables=settings.variables,
         accounts=settings.linux_accounts(),
+        pace=Pace(settings.concurrency, settings.ansible_idle_seconds),
     )
     client = httpx.AsyncClient(base_url=str(settings.api_url), timeout=REPORT_TIMEOUT_SECONDS, trust_env=False)
     async with client, JupyterHub(url=str(settings.hub_url), token=settings.hub_token) as hub:
         api = NativeApi(client, settings.api_username, settings.api_password)
-        yield Outside(
-            delivery,
-            hub,
-            NativeReporter(api),
-            NativeHeartbeats(api, settings.location),
-            await asyncio.to_thread(_access, settings, delivery),
-        )
+        access = await asyncio.to_thread(_access, settings, delivery)
+        heartbeats = NativeHeartbeats(api, settings.location)
+        async with aclosing(delivery):
+            yield Outside(delivery, hub, NativeReporter(api), heartbeats, access, AHEAD)
+
+
+def _names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()] if folder.is_dir() else []
 
 
 def _access(settings: Settings, delivery: AnsibleDelivery) -> Access:

@@ -18,7 +18,7 @@ PATIENCE_SECONDS = 10.0
 PAUSE_SECONDS = 0.02
 
 
-async def end_runs(runs: Collection[UUID]) -> None:
+async def end_runs(runs: Collection[UUID | str]) -> None:
     """As ``end_processes_with``; a process that cannot be killed is logged, and the agent goes on without its end."""
     if not runs:
         return

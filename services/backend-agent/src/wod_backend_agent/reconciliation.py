@@ -1,10 +1,13 @@
 """Closes seats that the api-db has taken back although the command that says so never came."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from uuid import uuid4
 
 import structlog
 
+from wod_backend_agent.access import Access
+from wod_backend_agent.delivery.base import Seat
 from wod_backend_agent.hub import Hub
 from wod_backend_agent.journal import Journal
 from wod_backend_agent.scheduler import Scheduler
@@ -19,10 +22,14 @@ Deployed = Mapping[int, int]
 class Reconciliation:
     """A closed seat lets nobody in; its home is left for the CLEANUP, which measures it."""
 
-    def __init__(self, journal: Journal, scheduler: Scheduler, hub: Hub) -> None:
+    def __init__(
+        self, journal: Journal, scheduler: Scheduler, hub: Hub, access: Access, seat: Callable[[int], Seat]
+    ) -> None:
         self._journal = journal
         self._scheduler = scheduler
         self._hub = hub
+        self._access = access
+        self._seat = seat
         self._missing: Deployed = {}
         self._closing: asyncio.Task[None] | None = None
 
@@ -77,6 +84,8 @@ class Reconciliation:
         await self._hub.evict(username)
         # one that was started between the two
         await self._hub.stop_server(username)
+        await self._access.lock(uuid4(), self._seat(student))
+        await self._access.shut(uuid4(), self._seat(student), None)
         # a login that was being checked while the password was taken away may have come through
         await self._hub.evict(username)
         await self._journal.forget_deployment(student, generation)

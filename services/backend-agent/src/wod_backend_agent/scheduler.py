@@ -1,4 +1,4 @@
-"""Which command runs when: one at a time per seat, N in all, in order of arrival."""
+"""Which command runs when: one at a time per seat, a bounded number in all, in order of arrival."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
@@ -17,6 +17,9 @@ from wod_common.commands import Command
 
 log = structlog.get_logger()
 
+#: A server that starts waits half of the time.
+TAILS_PER_PLACE = 2
+
 
 class Runner(Protocol):
     async def run(self, command: Command, finished: Callable[[], Awaitable[None]]) -> None:
@@ -29,6 +32,7 @@ class Run:
     command: Command
     work: asyncio.Task[None]
     in_tail: bool = False
+    has_place_for_tail: bool = False
     cancelled: bool = False
 
     def concerns(self, command: Command) -> bool:
@@ -41,15 +45,23 @@ def overlap(one: Command, other: Command) -> bool:
 
 
 class Scheduler:
-    """Everything here happens in the event loop; the journal has decided before what is superseded."""
+    """Everything here happens in the event loop; the journal has decided before what is superseded.
 
-    def __init__(self, journal: Journal, runner: Runner, feed: Feed, concurrency: int) -> None:
+    The delivery works for ``concurrency`` commands at a time. ``in_flight`` may be more: the next ones are made ready while it
+    works, and stand in its own line in the same order.
+    """
+
+    def __init__(
+        self, journal: Journal, runner: Runner, feed: Feed, concurrency: int, in_flight: int | None = None
+    ) -> None:
         self._journal = journal
         self._runner = runner
         self._feed = feed
         self._concurrency = concurrency
+        self._in_flight = in_flight or concurrency
         self._waiting: list[Command] = []
         self._line_is_empty = asyncio.Event()
+        self._places_for_tails = asyncio.Semaphore(concurrency * TAILS_PER_PLACE)
         self._runs: dict[UUID, Run] = {}
         self._reserved: set[int] = set()
         self._queue_progress = QueueProgress(self._tell_place)
@@ -118,7 +130,7 @@ class Scheduler:
     def _pump(self) -> None:
         self._fill_places()
         self._queue_progress.look(self._waiting, self._working())
-        if self._waiting:
+        if self._waiting or len(self._working()) > self._concurrency:
             self._line_is_empty.clear()
         else:
             self._line_is_empty.set()
@@ -126,7 +138,7 @@ class Scheduler:
     def _fill_places(self) -> None:
         taken = self._reserved.union(*(run.command.students for run in self._runs.values()))
         for command in list(self._waiting):
-            if len(self._working()) >= self._concurrency:
+            if len(self._working()) >= self._in_flight:
                 return
             if taken.isdisjoint(command.students):
                 self._waiting.remove(command)
@@ -149,6 +161,8 @@ class Scheduler:
             self._pump()
             # in a rush a lab that is made counts more than a server that its visitor's sign-in starts as well
             await self._line_is_empty.wait()
+            await self._places_for_tails.acquire()
+            run.has_place_for_tail = True
 
         run = Run(command, asyncio.create_task(self._runner.run(command, finished)))
         self._runs[command.id] = run
@@ -156,6 +170,8 @@ class Scheduler:
 
     async def _keep(self, run: Run) -> None:
         await asyncio.wait([run.work])
+        if run.has_place_for_tail:
+            self._places_for_tails.release()
         if not run.work.cancelled() and (error := run.work.exception()):
             # it stands as running in the journal, and the next start of the agent runs it again
             log.error("a run's result could not be kept", command=str(run.command.id), exc_info=error)

@@ -2,12 +2,13 @@
 
 import io
 import json
+import os
 import tarfile
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
-from wod_backend_agent.content import workshop_files
+from wod_backend_agent.content import CHECKPOINTS, workshop_files
 from wod_backend_agent.rendering import RenderedFile
 
 #: JupyterLab's name for the workspace ``default``, the one it opens: the name and four digits of its SHA-256.
@@ -17,13 +18,24 @@ FIRST_NOTEBOOK = "0-ReadMeFirst.ipynb"
 
 def pack(archive: Path, workshop: str, files: Iterable[RenderedFile], skeletons: Iterable[Path]) -> None:
     """Writes the archive, for its owner's eyes only: it holds the student's password. A later skeleton wins."""
-    content = {name: RenderedFile(name, path.read_bytes()) for top in skeletons for name, path in workshop_files(top)}
+    content = {name: _as_it_is(name, path) for top in skeletons for name, path in workshop_files(top)}
     content |= {f"{workshop}/{file.path}": file for file in files}
+    content |= {_checkpoint(name): file for name, file in content.items() if name.endswith(".ipynb")}
     if workspace := _workspace(workshop, content):
         content[WORKSPACE] = RenderedFile(WORKSPACE, workspace)
     archive.touch(0o600)
     with tarfile.open(archive, "w", format=tarfile.PAX_FORMAT) as tar:
         _add_all(tar, workshop, content)
+
+
+def _as_it_is(name: str, path: Path) -> RenderedFile:
+    return RenderedFile(name, path.read_bytes(), mode=0o755 if os.access(path, os.X_OK) else 0o644)
+
+
+def _checkpoint(notebook: str) -> str:
+    """Where JupyterLab looks for what it reverts a notebook to; without it, to the student's own first save."""
+    path = PurePosixPath(notebook)
+    return str(path.parent / CHECKPOINTS / f"{path.stem}-checkpoint{path.suffix}")
 
 
 def _add_all(tar: tarfile.TarFile, workshop: str, content: Mapping[str, RenderedFile]) -> None:
@@ -41,7 +53,8 @@ def _add_all(tar: tarfile.TarFile, workshop: str, content: Mapping[str, Rendered
 
 def _workspace(workshop: str, names: Iterable[str]) -> bytes | None:
     """A JupyterLab workspace with the first notebook open; None for a workshop without notebooks."""
-    notebooks = sorted(name for name in names if name.startswith(f"{workshop}/") and name.endswith(".ipynb"))
+    inside = (name for name in names if name.startswith(f"{workshop}/") and CHECKPOINTS not in name)
+    notebooks = sorted(name for name in inside if name.endswith(".ipynb"))
     if not notebooks:
         return None
     first = f"{workshop}/{FIRST_NOTEBOOK}"

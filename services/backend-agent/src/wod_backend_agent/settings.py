@@ -58,8 +58,12 @@ class Settings(BaseSettings):
     secret: Token
     #: commands at a time; each is a run of Ansible, which fills a core
     concurrency: Annotated[int, Field(ge=1)] = os.cpu_count() or 1
+    #: a run of Ansible waits this long for another seat before it ends: the next lab need not wait for its start
+    ansible_idle_seconds: Annotated[float, Field(ge=0, le=3600)] = 30.0
     #: what one hook may take
     hook_seconds: Annotated[float, Field(gt=0, le=86_400)] = 600.0
+    #: how far everyone who works is, is measured this often
+    completion_minutes: Annotated[float, Field(gt=0, le=1440)] = 5.0
     #: the group of installations that this one belongs to: its ``group_vars`` are read
     group: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")] | None = None
     #: the directory of workshops with ``ldap: true``, as ldap://host[:port] or ldaps://host[:port]; the next four say how

@@ -15,6 +15,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import HttpUrl, SecretStr
 
+from wod_backend_agent.access import Access, HubAlone
 from wod_backend_agent.api_client import NotTaken
 from wod_backend_agent.app import Outside, create_app
 from wod_backend_agent.delivery.base import Delivery, DeliveryFailed, Deployment, Progress, Seat
@@ -337,7 +338,12 @@ class Agent:
 
 @asynccontextmanager
 async def running_agent(
-    folder: Path, heartbeat_seconds: float = 3600.0, *, real: Delivery | None = None, **changes: object
+    folder: Path,
+    heartbeat_seconds: float = 3600.0,
+    *,
+    real: Delivery | None = None,
+    access: Access | None = None,
+    **changes: object,
 ) -> AsyncIterator[Agent]:
     """On the state that an earlier one has left in the folder; its first heartbeat has been sent.
 
@@ -347,7 +353,7 @@ async def running_agent(
 
     @asynccontextmanager
     async def parts(_: Settings) -> AsyncIterator[Outside]:
-        yield Outside(real or delivery, hub, reporter, seat_book)
+        yield Outside(real or delivery, hub, reporter, seat_book, access or HubAlone())
 
     app = create_app(settings_for(folder, **changes), parts, heartbeat_seconds)
     async with (

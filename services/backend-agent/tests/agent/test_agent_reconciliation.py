@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from agent_doubles import ObedientHub, a_command, an_unsigned, receipt, running_agent, until
+from agent_doubles import ObedientHub, a_command, an_unsigned, receipt, running_agent, settings_for, until
 
+from wod_backend_agent.access import HubAlone
 from wod_backend_agent.feed import Feed
 from wod_backend_agent.journal import Journal
 from wod_backend_agent.reconciliation import Reconciliation
@@ -31,7 +32,8 @@ class Location:
         self.runner = Noting()
         self.scheduler = Scheduler(self.journal, self.runner, Feed(), 2)
         self.hub = ObedientHub()
-        self.reconciliation = Reconciliation(self.journal, self.scheduler, self.hub)
+        seat = settings_for(folder).seat
+        self.reconciliation = Reconciliation(self.journal, self.scheduler, self.hub, HubAlone(), seat)
 
     async def deploy(self, generation: int = 2) -> None:
         command = a_command(order=(generation, 1), registration=generation)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,7 @@ async def installation(tmp_path: Path) -> AsyncIterator[Installation]:
         delivered=settings.state / "delivered",
         variables={},
     )
-    async with running_agent(tmp_path, real=delivery, private=tmp_path / "private") as place.agent:
+    async with aclosing(delivery), running_agent(tmp_path, real=delivery, private=tmp_path / "private") as place.agent:
         yield place
 
 

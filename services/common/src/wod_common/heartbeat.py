@@ -14,6 +14,9 @@ SILENCE_SECONDS = 60.0
 #: More first logins than this do not travel at once.
 MOST_LOGINS = 10_000
 
+#: Nor do more completions.
+MOST_COMPLETIONS = 10_000
+
 Count = Annotated[int, Field(ge=0, le=2**53)]
 
 
@@ -24,6 +27,17 @@ class SeatLogin(BaseModel):
 
     student: StudentNumber
     generation: Order
+    at: AwareDatetime
+
+
+class SeatCompletion(BaseModel):
+    """How much of the workshop the seat's present holder had run at ``at``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    student: StudentNumber
+    generation: Order
+    percent: Annotated[int, Field(ge=0, le=100)]
     at: AwareDatetime
 
 
@@ -47,6 +61,8 @@ class Heartbeat(BaseModel):
     disk_free: Count
     #: of seats that are still deployed; repeated with every heartbeat
     logins: Annotated[list[SeatLogin], Field(max_length=MOST_LOGINS)] = []
+    #: of seats that somebody works in, the last measurement of each; repeated with every heartbeat
+    completions: Annotated[list[SeatCompletion], Field(max_length=MOST_COMPLETIONS)] = []
 
 
 class SeatInUse(BaseModel):

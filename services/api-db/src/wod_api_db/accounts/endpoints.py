@@ -1,6 +1,6 @@
 """Logging in, and the accounts themselves."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
@@ -18,7 +18,7 @@ from wod_api_db.accounts.schemas import (
     NewAccount,
     PasswordChange,
 )
-from wod_api_db.accounts.tokens import LIFETIME, Role
+from wod_api_db.accounts.tokens import Role
 from wod_api_db.app_state import SessionsDep, SettingsDep
 from wod_api_db.db import SessionDep
 from wod_api_db.limits import ClientAddress, LimitsDep
@@ -34,7 +34,7 @@ AccountId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 async def login(
     request: LoginRequest, sessions: SessionsDep, settings: SettingsDep, limits: LimitsDep, address: ClientAddress
 ) -> LoginAnswer:
-    """An access token for a quarter of an hour. An unknown account and a wrong password are answered alike."""
+    """An access token, for a quarter of an hour unless asked otherwise. An unknown account and a wrong password are answered alike."""
     limits.login(address, request.username)
     async with sessions() as session:
         account = await repository.by_username(session, request.username)
@@ -42,12 +42,13 @@ async def login(
     if not await verify_password(request.password.get_secret_value(), hashed) or account is None:
         limits.wrong_password(request.username)
         raise Unauthorized("user name or password is wrong")
+    lifetime = timedelta(seconds=request.lifetime)
     token = settings.access_tokens.issue(
-        account.id, account.username, account.role, account.location_id, datetime.now(UTC)
+        account.id, account.username, account.role, account.location_id, datetime.now(UTC), lifetime
     )
     return LoginAnswer(
         access_token=token,
-        expires_in=int(LIFETIME.total_seconds()),
+        expires_in=request.lifetime,
         username=account.username,
         role=account.role,
     )

@@ -37,6 +37,7 @@ class LoginRequest(BaseModel):
 
     username: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
     password: Password
+    lifetime: Annotated[int, Field(ge=60, le=12 * 3600, description="Seconds that the token is good for")] = 900
 
 
 class LoginAnswer(BaseModel):

@@ -5,9 +5,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from wod_api_db.accounts.dependencies import Agent, Moderator
+from wod_api_db.accounts.dependencies import Admin, Agent, Moderator
 from wod_api_db.app_state import SettingsDep
-from wod_api_db.commands import reports, repository, retrying
+from wod_api_db.commands import by_hand, reports, repository, retrying
+from wod_api_db.commands.by_hand_schemas import OrderByHand, OrderReceipt
 from wod_api_db.commands.models import CommandRow
 from wod_api_db.commands.schemas import EXAMPLE, CommandDetails, CommandView, ReportView
 from wod_api_db.db import SessionDep
@@ -15,7 +16,7 @@ from wod_api_db.openapi import page_example
 from wod_api_db.paging import Page, TimedPositionDep, timed_page_of
 from wod_common.commands import CommandState, Verb
 from wod_common.events import CommandEvent, CommandEventReceipt
-from wod_common.problems import Conflict, Forbidden, NotFound, Unauthorized, responses
+from wod_common.problems import Conflict, Forbidden, NotFound, Unauthorized, Unprocessable, responses
 
 router = APIRouter(prefix="/api/v1/commands", tags=["commands"])
 
@@ -28,6 +29,15 @@ async def report(
     assert agent.location_id is not None
     state = await reports.take(session, settings, agent.location_id, command_id, event)
     return CommandEventReceipt(state=state)
+
+
+@router.post("", status_code=202, responses=responses(Unauthorized, Forbidden, NotFound, Conflict, Unprocessable))
+async def send_by_hand(order: OrderByHand, session: SessionDep, admin: Admin) -> OrderReceipt:
+    """Sends a verb to a workshop's seats, one command each, signed and in the order of each seat.
+
+    Where somebody is in one of them nothing is sent: 409 ``seats-held`` names them. With ``force`` their sessions end.
+    """
+    return await by_hand.send(session, admin, order)
 
 
 @router.get("", responses=page_example(EXAMPLE) | responses(Unauthorized, Forbidden))

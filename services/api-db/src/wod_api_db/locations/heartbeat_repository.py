@@ -1,10 +1,28 @@
 """Every query about heartbeats. They run all the time: what has ended is never looked at."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, case, cast, func, literal, or_, select, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Row,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
@@ -15,9 +33,29 @@ from wod_api_db.locations.models import Location
 from wod_api_db.registrations.models import Registration
 from wod_api_db.states import HOLDING
 from wod_api_db.students.models import Student
+from wod_common.heartbeat import SeatCompletion
 
-#: id, student number, generation, first login, seconds left
-SeatRow = tuple[int, int, int, datetime | None, float | None]
+#: id, student number, generation, first login, seconds left, completion so far
+SeatRow = tuple[int, int, int, datetime | None, float | None, int | None]
+
+#: In one statement, however many they are. A locked row is passed over, so that no two transactions wait for each other.
+_KEEP_COMPLETIONS = text("""
+    WITH measured AS (
+        SELECT * FROM unnest(:ids, :percents, :moments) AS m (id, percent, moment)
+    ), chosen AS (
+        SELECT r.id, m.percent, m.moment FROM registrations r JOIN measured m ON m.id = r.id
+        WHERE r.state IN ('running', 'expiring') ORDER BY r.id FOR UPDATE OF r SKIP LOCKED
+    ), kept AS (
+        UPDATE registrations r SET completion_so_far = c.percent FROM chosen c WHERE r.id = c.id
+        RETURNING r.id, r.state, c.percent, c.moment
+    )
+    INSERT INTO registration_events (registration_id, type, state, data)
+    SELECT id, 'completion', state, jsonb_build_object('completion', percent, 'measured_at', moment) FROM kept
+""").bindparams(
+    bindparam("ids", type_=ARRAY(BigInteger())),
+    bindparam("percents", type_=ARRAY(Integer())),
+    bindparam("moments", type_=ARRAY(Text())),
+)
 
 
 async def keep(session: AsyncSession, location_id: int, figures: dict[str, Any]) -> None:
@@ -48,6 +86,7 @@ def seats_in_use_query(location_id: int) -> Select[*SeatRow]:
             Registration.generation,
             Registration.first_login_at,
             case((Registration.ends_at.is_not(None), left)).label("seconds_left"),
+            Registration.completion_so_far,
         )
         .join(Student, Student.id == Registration.student_id)
         .where(
@@ -79,6 +118,16 @@ async def lock_without_login(session: AsyncSession, registrations: Sequence[int]
         .execution_options(populate_existing=True)
     )
     return (await session.execute(query)).scalars().all()
+
+
+async def keep_completions(session: AsyncSession, measured: Mapping[int, SeatCompletion]) -> None:
+    """By registration; whoever follows one of them is told at the commit."""
+    values = {
+        "ids": list(measured),
+        "percents": [one.percent for one in measured.values()],
+        "moments": [one.at.isoformat() for one in measured.values()],
+    }
+    await session.execute(_KEEP_COMPLETIONS, values)
 
 
 async def clock(session: AsyncSession) -> datetime:

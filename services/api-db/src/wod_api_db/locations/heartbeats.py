@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from wod_api_db.locations import heartbeat_repository as repository
 from wod_api_db.notices.service import notify
 from wod_api_db.registrations import lifecycle
-from wod_common.heartbeat import SILENCE_SECONDS, Heartbeat, HeartbeatReceipt, SeatInUse, SeatLogin
+from wod_common.heartbeat import SILENCE_SECONDS, Heartbeat, HeartbeatReceipt, SeatCompletion, SeatInUse, SeatLogin
 
 #: A location is back when it has been well for this long: one that comes and goes is told of once, not every time.
 STEADY = timedelta(seconds=SILENCE_SECONDS)
@@ -25,10 +25,11 @@ def why_unhealthy(name: str, *, silent: bool) -> str:
 
 
 async def take(session: AsyncSession, location_id: int, heartbeat: Heartbeat) -> HeartbeatReceipt:
-    """Keeps the figures and the first logins; answers who is in."""
-    await repository.keep(session, location_id, heartbeat.model_dump(mode="json", exclude={"logins"}))
+    """Keeps the figures, the first logins and how far everyone is; answers who is in."""
+    await repository.keep(session, location_id, heartbeat.model_dump(mode="json", exclude={"logins", "completions"}))
     seats = await repository.seats_in_use(session, location_id)
     await _first_logins(session, seats, heartbeat.logins)
+    await _completions(session, seats, heartbeat.completions)
     return HeartbeatReceipt(
         seats=[SeatInUse(student=row.number, generation=row.generation, seconds_left=row.seconds_left) for row in seats]
     )
@@ -56,6 +57,20 @@ async def _first_logins(
 
 def _is_new(row: Row[*repository.SeatRow], earliest: dict[Holder, datetime]) -> bool:
     return row.first_login_at is None and (row.number, row.generation) in earliest
+
+
+async def _completions(
+    session: AsyncSession, seats: Sequence[Row[*repository.SeatRow]], completions: Sequence[SeatCompletion]
+) -> None:
+    """What has not changed costs nothing; a registration somebody works on waits for the next heartbeat, as above."""
+    latest = {(one.student, one.generation): one for one in sorted(completions, key=lambda one: one.at)}
+    changed = {
+        row.id: measured
+        for row in seats
+        if (measured := latest.get((row.number, row.generation))) and measured.percent != row.completion_so_far
+    }
+    if changed:
+        await repository.keep_completions(session, changed)
 
 
 async def watch(session: AsyncSession) -> None:

@@ -60,6 +60,8 @@ DECLARE
     earlier record;
     queued record;
 BEGIN
+    -- before the key is looked up: a holder that the same request has made meanwhile is then found by it
+    {holder} INTO registration_id;
     IF given_key IS NOT NULL THEN
         SELECT r.id, r.request_hash INTO earlier FROM registrations r WHERE r.idempotency_key = given_key;
         IF FOUND THEN
@@ -74,8 +76,7 @@ BEGIN
     workshop_name := workshop.name;
     explanation := workshop.pause;
     IF explanation IS NOT NULL THEN outcome := 'paused'; RETURN; END IF;
-    {holder} INTO registration_id;
-    IF FOUND THEN outcome := 'held'; RETURN; END IF;
+    IF registration_id IS NOT NULL THEN outcome := 'held'; RETURN; END IF;
     -- as late as possible, and before the room is counted: two that both counted first would both find the last seat
     PERFORM FROM ({placements}) locked;
     IF NOT FOUND THEN outcome := 'nowhere'; RETURN; END IF;

@@ -84,6 +84,7 @@ async def deploy_again(session: AsyncSession, registration: Registration, settin
     registration.stuck_at = now + settings.acceptance_limit
     for deadline in ("ready_at", "clock_started_at", "expiring_at", "ends_at", "no_show_at", "no_show_reminded_at"):
         setattr(registration, deadline, None)
+    registration.completion_so_far = None
     _seat(registration).sealed_password = None
     await supersede(session, registration)
     await tell(session, registration, "deploying-again")
@@ -218,7 +219,7 @@ async def command_done(
 
 async def _cleaned_up(session: AsyncSession, registration: Registration, completion: int | None) -> None:
     if registration.completion is None:
-        registration.completion = completion
+        registration.completion = registration.completion_so_far if completion is None else completion
     if registration.state is RegistrationState.ENDED:
         await award(session, registration)
         await queue_mail(session, registration, "ended")

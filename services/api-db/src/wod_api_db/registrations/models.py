@@ -103,7 +103,10 @@ class Registration(Base):
     end_reason: Mapped[str | None]
     #: why it failed, for the operator
     failure: Mapped[str | None]
+    #: per cent of the code cells that were run, measured when the seat was cleaned
     completion: Mapped[int | None]
+    #: the same at the last measurement while the session runs
+    completion_so_far: Mapped[int | None]
     cleaned_at: Mapped[datetime | None]
     extensions: Mapped[int] = mapped_column(server_default="0")
     #: the next step against a person who never logs in: a reminder, then the end; None where there is none to come
@@ -120,6 +123,11 @@ class Registration(Base):
     workshop: Mapped[Workshop] = relationship(lazy="raise")
     location: Mapped[Location] = relationship(lazy="raise")
     student: Mapped[Student | None] = relationship(lazy="raise")
+
+    @property
+    def known_completion(self) -> int | None:
+        """The final figure, or as long as there is none the last one."""
+        return self.completion_so_far if self.completion is None else self.completion
 
 
 class RegistrationEvent(Base):

@@ -131,7 +131,7 @@ def _row(registration: Registration) -> RegistrationRow:
         email=registration.email,
         created_at=registration.created_at,
         ends_at=registration.ends_at,
-        completion=registration.completion,
+        completion=registration.known_completion,
         cleaned_at=registration.cleaned_at,
         failure=registration.failure,
     )

@@ -72,7 +72,7 @@ class RegistrationRow(BaseModel):
     email: str
     created_at: datetime
     ends_at: datetime | None
-    completion: int | None
+    completion: int | None = Field(description="Per cent; of a running session at its last measurement")
     cleaned_at: datetime | None
     failure: str | None
 

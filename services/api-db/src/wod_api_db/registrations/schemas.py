@@ -84,7 +84,9 @@ class RegistrationView(BaseModel):
     ends_at: datetime | None = Field(description="Known once the lab is ready")
     ended_at: datetime | None
     duration_seconds: int
-    completion: int | None = Field(description="Per cent of the code cells that were run, once the lab is cleaned")
+    completion: int | None = Field(
+        description="Per cent of the code cells that were run: some minutes ago while the session runs, at its end afterwards"
+    )
     cleaned: bool = Field(description="The seat has been given back")
     message: str = Field(description="One sentence on how it stands, fit to show")
     waiting_before: int | None = Field(
@@ -128,7 +130,7 @@ class EventView(BaseModel):
     Types, each with what ``data`` holds: ``registered`` (seat, location), ``command-sent`` and ``accepted`` (verb),
     ``progress`` (verb, step, percent, message, seconds: those that are known), ``late-report`` (verb, report),
     ``running``, ``mail-sent``, ``mail-failed`` and ``mail-bounced`` (template), ``clock-started``, ``first-login``,
-    ``reminded``, ``expiring``, ``extended`` (ends_at), ``announcement`` (text), ``corrected``, ``deploying-again``,
+    ``completion`` (completion, measured_at: another share of the code cells was run), ``reminded``, ``expiring``, ``extended`` (ends_at), ``announcement`` (text), ``corrected``, ``deploying-again``,
     ``ended`` and ``cancelled`` (reason), ``failed``, ``seat-broken`` (verb), ``cleaned`` (completion),
     ``legacy-unexpected`` (field).
     """

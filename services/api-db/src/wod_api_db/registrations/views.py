@@ -83,7 +83,7 @@ def _fields(registration: Registration, settings: Settings, beside: _Beside) -> 
         ends_at=registration.ends_at,
         ended_at=registration.ended_at,
         duration_seconds=int(registration.duration.total_seconds()),
-        completion=registration.completion,
+        completion=registration.known_completion,
         cleaned=registration.cleaned_at is not None,
         message=_MESSAGES[registration.state],
         extension_seconds=int(extension.total_seconds()) if extension else None,

@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import UUID
@@ -12,12 +14,17 @@ from wod_backend_agent.accounts import LinuxAccounts
 from wod_backend_agent.appliance import SeatPlace
 from wod_backend_agent.content import UnsafeContent, is_notebook, mode, workshop_files, workshop_of
 from wod_backend_agent.delivery.base import DeliveryFailed, Deployment, Progress, Seat
+from wod_backend_agent.delivery.fed_runs import Order
 from wod_backend_agent.delivery.inspection import SeatContents
-from wod_backend_agent.delivery.runs import PlaybookRun, Verbatim
+from wod_backend_agent.delivery.line import Line, Pace
+from wod_backend_agent.delivery.runs import PLAYBOOKS, Verbatim
 from wod_backend_agent.manifest import FILE as MANIFEST
 from wod_backend_agent.manifest import MalformedManifest, Manifest, read_manifest
 from wod_backend_agent.masking import masked
+from wod_backend_agent.processes import end_processes_with
 from wod_backend_agent.trees import Trees
+
+ORDER = "order.json"
 
 
 class AnsibleDelivery:
@@ -34,6 +41,7 @@ class AnsibleDelivery:
         runs: Path,
         delivered: Path,
         variables: Mapping[str, str],
+        pace: Pace = Pace(),  # noqa: B008 - frozen
         accounts: LinuxAccounts | None = None,
     ) -> None:
         self._trees = trees
@@ -42,6 +50,11 @@ class AnsibleDelivery:
         self._delivered = delivered.resolve()
         self._variables = dict(variables)
         self._accounts = accounts
+        self._line = Line(self._runs, pace)
+
+    async def aclose(self) -> None:
+        """Ends every run of Ansible."""
+        await self._line.close()
 
     def knows(self, workshop: str) -> bool:
         return self._trees.workshop(workshop) is not None
@@ -53,13 +66,7 @@ class AnsibleDelivery:
             raise DeliveryFailed(f"there is no content for {deployment.workshop} in {folders}")
         manifest = _manifest(content)
         names = _file_names(content)
-        loop = asyncio.get_running_loop()
-        notebooks = sum(map(is_notebook, names))
-
-        def report(event: str) -> None:
-            if step := _step(event, notebooks):
-                loop.call_soon_threadsafe(progress, step)
-
+        progress(Progress("account", 20, "Preparing your account"))
         try:
             await self._execute(
                 deployment.run,
@@ -76,7 +83,7 @@ class AnsibleDelivery:
                     "account": self._accounts and self._accounts.opened(deployment.password),
                 },
                 files=list(self._trees.variable_files(deployment.workshop, deployment.seat.number)),
-                on_event=report,
+                began=lambda: progress(Progress("deliver", 40, _preparing(names))),
             )
         except DeliveryFailed as failed:
             secrets = [deployment.password.get_secret_value(), *deployment.tokens.values()]
@@ -118,18 +125,26 @@ class AnsibleDelivery:
         variables: Mapping[str, Any] | None = None,
         request: Mapping[str, Any] | None = None,
         files: Sequence[Path] = (),
-        on_event: Callable[[str], None] = lambda _event: None,
+        began: Callable[[], None] = lambda: None,
     ) -> dict[str, Any]:
         folder = self._runs / str(run)
-        playing = PlaybookRun(str(run), folder, playbook, on_event)
         asked = {**self._seat(run, seat), "archive": str(folder / "home.tar"), "report": str(folder / "report.json")}
+        order = {
+            "run": str(run),
+            "playbook": str(PLAYBOOKS / playbook),
+            "defaults": self._variables,
+            "files": [str(path) for path in files],
+            "variables": {**(variables or {}), "wod_seat": {**asked, **(request or {})}},
+        }
         try:
-            await asyncio.to_thread(playing.prepare)
-            everywhere = {name: Verbatim(value) for name, value in self._variables.items()}
-            own = {**(variables or {}), "wod_seat": {**asked, **(request or {})}}
-            return await playing.execute(own, files, defaults=everywhere)
+            return await self._line.do(Order(folder / ORDER, partial(_write_order, folder, order), began))
+        except DeliveryFailed as failed:
+            raise DeliveryFailed(_report(folder) or str(failed)) from None
+        except asyncio.CancelledError:
+            await asyncio.to_thread(end_processes_with, {str(run)})
+            raise
         finally:
-            await asyncio.to_thread(playing.remove)
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     def _scripts(self, names: Sequence[str], manifest: Manifest) -> dict[str, str | None]:
         """Each script to be compiled, with its path where it is not in the workshop. Raises DeliveryFailed."""
@@ -205,10 +220,21 @@ def _read_results(path: Path) -> list[str]:
         return []
 
 
-def _step(event: str, notebooks: int) -> Progress | None:
-    if event == "playbook_on_play_start":
-        return Progress("account", 20, "Preparing your account")
-    if event == "playbook_on_task_start":
-        what = "1 notebook" if notebooks == 1 else f"{notebooks} notebooks"
-        return Progress("deliver", 40, f"Preparing {what} for you")
-    return None
+def _preparing(names: Sequence[str]) -> str:
+    notebooks = sum(map(is_notebook, names))
+    return f"Preparing {'1 notebook' if notebooks == 1 else f'{notebooks} notebooks'} for you"
+
+
+def _write_order(folder: Path, order: Mapping[str, Any]) -> None:
+    """Into a private folder, for it holds the seat's password; ends what an earlier, crashed attempt has left."""
+    if folder.exists():
+        end_processes_with({folder.name})
+        shutil.rmtree(folder)
+    folder.mkdir(mode=0o700, parents=True)
+    (folder / ORDER).write_text(json.dumps(order), encoding="utf-8")
+
+
+def _report(folder: Path) -> str | None:
+    """What the action plugin says is wrong."""
+    path = folder / "report.json"
+    return str(json.loads(path.read_text(encoding="utf-8"))["msg"]) if path.is_file() else None

@@ -40,8 +40,9 @@ class PlaybookRun:
 
     def prepare(self) -> None:
         """Ends what an earlier, crashed attempt has left, and makes the folder anew."""
-        end_processes_with({self.run})
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.folder.exists():
+            end_processes_with({self.run})
+            shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(mode=0o700, parents=True)
         for name in ("tmp", "artifacts"):
             (self.folder / name).mkdir(mode=0o700)

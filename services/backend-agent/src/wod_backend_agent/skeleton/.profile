@@ -1,2 +1,3 @@
 # Read by login shells.
+PATH="$HOME/.local/bin:$PATH"
 [ -n "$BASH_VERSION" ] && [ -r "$HOME/.bashrc" ] && . "$HOME/.bashrc"

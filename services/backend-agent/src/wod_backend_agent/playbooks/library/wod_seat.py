@@ -24,7 +24,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -91,15 +91,31 @@ def remove_tree(folder: int, name: str, spare: str) -> None:
             continue
         _make_movable(folder, entry)
         with _opened(entry, folder) as directory:
-            for child in os.listdir(directory):  # noqa: PTH208 - a Path has no open directories
-                if _is_directory(directory, child):
-                    moved = next(numbers)
-                    _make_movable(directory, child)
-                    os.rename(child, moved, src_dir_fd=directory, dst_dir_fd=folder)
-                    pending.append(moved)
-                else:
+            for child in _children(directory):
+                if not _is_directory(directory, child):
                     os.unlink(child, dir_fd=directory)
+                elif not _removed_empty(directory, child):
+                    pending.append(next(numbers))
+                    _make_movable(directory, child)
+                    os.rename(child, pending[-1], src_dir_fd=directory, dst_dir_fd=folder)
         os.rmdir(entry, dir_fd=folder)
+
+
+def _children(directory: int) -> Iterator[str]:
+    """Until none is left, some at a time: the list of a million would take more memory than the rest of the module."""
+    children = ["?"]
+    while children:
+        with os.scandir(directory) as entries:
+            children = [entry.name for entry in islice(entries, 10_000)]
+        yield from children
+
+
+def _removed_empty(folder: int, name: str) -> bool:
+    try:
+        os.rmdir(name, dir_fd=folder)
+    except OSError:
+        return False
+    return True
 
 
 def _remove_leftovers(folder: int, name: str) -> None:
@@ -362,6 +378,8 @@ def seat(arguments: dict[str, Any]) -> None:
         return
     if archive is None:
         end_processes(arguments["username"], home, uid)
+        if uid not in {None, os.getuid()}:
+            remove_leftovers(arguments["username"], uid)
     replace_home(homes, home, archive, run=arguments["run"], uid=uid)
 
 

@@ -46,7 +46,13 @@ def make_old(homes: Path) -> None:
 
 
 def run(homes: Path, archive: Path | None, place: int) -> int:
-    arguments = {"username": "student1", "homes": str(homes), "home": str(homes / "student1"), "run": "run", "uid": None}
+    arguments = {
+        "username": "student1",
+        "homes": str(homes),
+        "home": str(homes / "student1"),
+        "run": "run",
+        "uid": None,
+    }
     program = [sys.executable, "-I", "-S", "-c", PROGRAM, wod_seat.__file__]
     values = json.dumps(arguments | {"archive": archive and str(archive)})
     return subprocess.run([*program, values, str(place)], check=False).returncode

@@ -2,7 +2,6 @@
 """Ansible module: makes a seat's home out of an archive, or ends its processes and empties it.
 
 With ``account`` the seat is a Linux account: made where it is missing, closed first of all, opened with a complete home.
-
 One file that needs nothing but Python's own library, sent as it is: putting together a module that imports Ansible's code
 costs a quarter of a second, and so does running it.
 
@@ -65,7 +64,7 @@ def replace_home(
         fresh, old = f".{home.name}.{run}", f".{home.name}.{run}.old"
         os.mkdir(fresh, 0o700, dir_fd=folder)
         _fill(homes / fresh, archive, uid, finish)
-        if _exists(folder, home.name):
+        with suppress(FileNotFoundError):
             os.rename(home.name, old, src_dir_fd=folder, dst_dir_fd=folder)
         os.rename(fresh, home.name, src_dir_fd=folder, dst_dir_fd=folder)
         _remove_leftovers(folder, home.name)
@@ -94,10 +93,13 @@ def remove_tree(folder: int, name: str, spare: str) -> None:
             for child in _children(directory):
                 if not _is_directory(directory, child):
                     os.unlink(child, dir_fd=directory)
-                elif not _removed_empty(directory, child):
-                    pending.append(next(numbers))
-                    _make_movable(directory, child)
-                    os.rename(child, pending[-1], src_dir_fd=directory, dst_dir_fd=folder)
+                    continue
+                with suppress(OSError):
+                    os.rmdir(child, dir_fd=directory)
+                    continue
+                pending.append(next(numbers))
+                _make_movable(directory, child)
+                os.rename(child, pending[-1], src_dir_fd=directory, dst_dir_fd=folder)
         os.rmdir(entry, dir_fd=folder)
 
 
@@ -108,14 +110,6 @@ def _children(directory: int) -> Iterator[str]:
         with os.scandir(directory) as entries:
             children = [entry.name for entry in islice(entries, 10_000)]
         yield from children
-
-
-def _removed_empty(folder: int, name: str) -> bool:
-    try:
-        os.rmdir(name, dir_fd=folder)
-    except OSError:
-        return False
-    return True
 
 
 def _remove_leftovers(folder: int, name: str) -> None:
@@ -185,14 +179,6 @@ def _is_directory(folder: int, name: str) -> bool:
     return stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
 
 
-def _exists(folder: int, name: str) -> bool:
-    try:
-        os.stat(name, dir_fd=folder, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return True
-
-
 class StillRunning(Exception):
     """Processes that not even SIGKILL has ended, such as those in a hung mount."""
 
@@ -248,8 +234,7 @@ def _line_up(process: int, parents: dict[int, int]) -> set[int]:
 
 
 def _parents() -> list[tuple[int, int]]:
-    """Each living process with its parent; zombies have ended."""
-    found = []
+    found = []  # zombies have ended
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit():
             continue
@@ -384,7 +369,7 @@ def seat(arguments: dict[str, Any]) -> None:
 
 
 def _seat_account(homes: Path, home: Path, archive: Path | None, arguments: dict[str, Any]) -> None:
-    username, account, finish = arguments["username"], arguments["account"], None
+    username, account = arguments["username"], arguments["account"]
     uid = account_of(username, home, arguments["uid"]).pw_uid
     close_account(username)
     end_processes(username, home, uid)
@@ -393,11 +378,8 @@ def _seat_account(homes: Path, home: Path, archive: Path | None, arguments: dict
     remove_leftovers(username, uid)
     # cron may have begun something before its table was gone
     end_processes(username, home, uid)
-    if archive is not None:
-        finish = partial(
-            finish_home, account=username, automation=account["automation"], workshop=arguments["workshop"]
-        )
-    replace_home(homes, home, archive, run=arguments["run"], uid=uid, finish=finish)
+    finish = partial(finish_home, account=username, automation=account["automation"], workshop=arguments["workshop"])
+    replace_home(homes, home, archive, run=arguments["run"], uid=uid, finish=finish if archive else None)
     if archive is not None:
         open_account(username, account["password_hash"])
 

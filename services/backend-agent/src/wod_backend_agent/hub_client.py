@@ -83,6 +83,9 @@ class JupyterHub:
         if answer.status_code != HTTPStatus.NO_CONTENT:
             raise self._refused(f"wipe the storage of {username}", answer)
 
+    async def runs_server(self, username: str) -> bool:
+        return bool(await self._server(username))
+
     async def ready(self) -> str:
         answer = await self._call("GET", "/api/")
         if answer.status_code != HTTPStatus.OK:

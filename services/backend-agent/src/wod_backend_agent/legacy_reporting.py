@@ -104,7 +104,7 @@ class LegacyReporter:
             report.steps.popleft()
 
     async def _check_awaited(self, command: Command) -> None:
-        customer = await self._api.customer(command.registration)
+        customer = await self._api.customer(_customer(command))
         if not customer.is_live:
             raise Refused(f"the session of customer {command.registration} is over already")
 
@@ -168,6 +168,12 @@ class LegacyReporter:
         return await self._api.workshop(found.id)
 
 
+def _customer(command: Command) -> int:
+    if command.registration is None:
+        raise Refused("an original api-db has no seats that are made ahead")
+    return command.registration
+
+
 def _may_be_anothers(command: Command, report: _Report, step: Step) -> bool:
     """A seat that was freed before can be the next person's by now, whose CREATE is on its way."""
     if command.verb is Verb.CREATE:
@@ -180,13 +186,13 @@ def _of_create(command: Command, event: CommandEvent, seat: int) -> list[Step]:
         raise Refused("the journal holds no password for this CREATE")
     return [
         Step("student", seat, {"password": event.password.get_secret_value()}),
-        Step("customer", command.registration, {"active": "true"}),
+        Step("customer", _customer(command), {"active": "true"}),
     ]
 
 
 def _of_cleanup(command: Command, event: CommandEvent, workshop: WorkshopRow | None, seat: int) -> list[Step]:
     def customer(**values: str) -> Step:
-        return Step("customer", command.registration, values)
+        return Step("customer", _customer(command), values)
 
     measured = [] if event.completion is None else [customer(completionPercentage=str(event.completion))]
     kept = [Step("student", seat, {"assigned": "true"}), customer(active="false")]

@@ -19,6 +19,7 @@ from wod_backend_agent.access import Access, HubAlone
 from wod_backend_agent.api_client import NotTaken
 from wod_backend_agent.app import Outside, create_app
 from wod_backend_agent.delivery.base import Delivery, DeliveryFailed, Deployment, Progress, Seat
+from wod_backend_agent.delivery.inspection import SeatContents
 from wod_backend_agent.hub import HubUnavailable
 from wod_backend_agent.settings import Settings
 from wod_common.capabilities import Capability
@@ -60,6 +61,13 @@ def a_command(
         generation=order[0],
         sequence=order[1],
     )
+
+
+def for_nobody(
+    verb: Verb = Verb.PREPARE, student: int = 7, order: tuple[int, int] = (1, 1), workshop: str = "WKSHP-API101"
+) -> Command:
+    fields = a_command(Verb.PURGE, student, 1, order).model_dump()
+    return Command.model_validate(fields | {"verb": verb, "registration": None, "workshop": workshop})
 
 
 def a_range_reset(
@@ -111,6 +119,9 @@ class GatedDelivery:
     most_running: int = 0
     busy: set[int] = field(default_factory=set)
     turns: int = 0
+    #: what is found in every seat
+    files: dict[str, str] = field(default_factory=dict)
+    processes: int = 0
     let_go: asyncio.Event = field(default_factory=asyncio.Event)
     capabilities: frozenset[Capability] = frozenset(Capability)
     refuses: str = ""
@@ -140,6 +151,10 @@ class GatedDelivery:
         self.calls.append(("clean", seat.number))
         await self._wait(seat.number)
 
+    async def inspect(self, run: UUID, seat: Seat) -> SeatContents:
+        self.calls.append(("inspect", seat.number))
+        return SeatContents(dict(self.files), self.processes)
+
     def knows(self, workshop: str) -> bool:
         return workshop in {"WKSHP-API101", "CHLG-API101"}
 
@@ -168,6 +183,7 @@ class ObedientHub:
     calls: list[tuple[str, str]] = field(default_factory=list)
     away_for: int = 0
     slow_start: asyncio.Event | None = None
+    servers: set[str] = field(default_factory=set)
     start_cancelled: bool = False
 
     async def start_server(self, username: str) -> None:
@@ -184,6 +200,10 @@ class ObedientHub:
 
     async def evict(self, username: str) -> None:
         await self._do("evict", username)
+
+    async def runs_server(self, username: str) -> bool:
+        self._check_away()
+        return username in self.servers
 
     async def ready(self) -> str:
         self._check_away()

@@ -15,7 +15,7 @@ class Capability(StrEnum):
     HOOKS = "hooks"
     #: machines of the workshop's own, by the location's variables
     APPLIANCE = "appliance"
-    #: a seat's files stay when its server is stopped; no workshop asks for it, an operator wants to know
+    #: a seat's files stay while nobody is in it: only such seats can be made ahead
     KEPT_HOME = "kept-home"
 
 

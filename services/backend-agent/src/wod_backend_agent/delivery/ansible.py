@@ -15,6 +15,7 @@ from wod_backend_agent.appliance import SeatPlace
 from wod_backend_agent.content import UnsafeContent, is_notebook, mode, workshop_files, workshop_of
 from wod_backend_agent.delivery.base import DeliveryFailed, Deployment, Progress, Seat
 from wod_backend_agent.delivery.fed_runs import Opening, Stamp
+from wod_backend_agent.delivery.inspection import SeatContents
 from wod_backend_agent.delivery.line import Line, Pace
 from wod_backend_agent.delivery.orders import WrittenOrder
 from wod_backend_agent.inventory import Inventory, Verbatim, write_inventory
@@ -137,6 +138,10 @@ class AnsibleDelivery:
 
     async def clean(self, run: UUID, seat: Seat) -> None:
         await self._execute(run, seat, "clean.yml")
+
+    async def inspect(self, run: UUID, seat: Seat) -> SeatContents:
+        result = await self._execute(run, seat, "contents.yml")
+        return SeatContents(result["files"], int(result["processes"]))
 
     async def lock(self, run: UUID, seat: Seat) -> None:
         """Nobody gets into the seat's account, and no process of it lives; without accounts nothing is done."""

@@ -36,7 +36,8 @@ class Deployment:
     run: UUID
     seat: Seat
     workshop: str
-    registration: int
+    #: None for a seat that is made ahead
+    registration: int | None
     password: SecretStr
     #: more variables for the templates, as secret as the password
     tokens: Mapping[str, str] = field(default_factory=dict, repr=False)

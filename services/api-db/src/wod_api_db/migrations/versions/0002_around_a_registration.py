@@ -179,6 +179,37 @@ def upgrade() -> None:
     )
     op.create_index("notices_to_mail", "notices", ["id"], unique=False, postgresql_where=sa.text("mailed_at IS NULL"))
     op.create_index("audit_of_account", "audit", ["username", "id"], unique=False)
+    op.alter_column("commands", "registration_id", existing_type=sa.BIGINT(), nullable=True)
+    op.drop_constraint("verb_is_known", "commands", type_="check")
+    op.create_check_constraint(
+        "verb_is_known",
+        "commands",
+        "verb IN ('CREATE', 'CLEANUP', 'RESET', 'PURGE', 'DELETE', 'PREPARE', 'VERIFY')",
+    )
+    op.add_column("students", sa.Column("prepared_placement_id", sa.Integer(), nullable=True))
+    op.add_column("students", sa.Column("prepared_version", sa.Text(), nullable=True))
+    op.add_column("students", sa.Column("prepared_at", sa.DateTime(timezone=True), nullable=True))
+    op.create_foreign_key(
+        "students_prepared_placement_id_fkey", "students", "placements", ["prepared_placement_id"], ["id"]
+    )
+    op.create_index(
+        "students_prepared",
+        "students",
+        ["prepared_placement_id"],
+        unique=False,
+        postgresql_where=sa.text("prepared_placement_id IS NOT NULL"),
+    )
+    op.add_column("placements", sa.Column("ready_minimum", sa.Integer(), server_default="0", nullable=False))
+    op.add_column("placements", sa.Column("ready_failures", sa.Integer(), server_default="0", nullable=False))
+    op.add_column("placements", sa.Column("ready_retry_at", sa.DateTime(timezone=True), nullable=True))
+    op.create_check_constraint("placements_ready_minimum_is_not_negative", "placements", "ready_minimum >= 0")
+    op.create_index(
+        "placements_with_ready_seats",
+        "placements",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("ready_minimum > 0"),
+    )
     op.add_column("accounts", sa.Column("tokens_valid_after", sa.DateTime(timezone=True), nullable=True))
     op.add_column("commands", sa.Column("first_student", sa.Integer(), nullable=True))
     op.add_column("commands", sa.Column("last_student", sa.Integer(), nullable=True))
@@ -326,6 +357,26 @@ def downgrade() -> None:
     for name in _SHOWN:
         op.execute(f"DROP TRIGGER {name}_notify_catalogue ON {name}")
     op.execute("DROP FUNCTION notify_catalogue()")
+    op.drop_index("placements_with_ready_seats", table_name="placements", postgresql_where=sa.text("ready_minimum > 0"))
+    op.drop_constraint("placements_ready_minimum_is_not_negative", "placements", type_="check")
+    op.drop_column("placements", "ready_retry_at")
+    op.drop_column("placements", "ready_failures")
+    op.drop_column("placements", "ready_minimum")
+    op.drop_index(
+        "students_prepared",
+        table_name="students",
+        postgresql_where=sa.text("prepared_placement_id IS NOT NULL"),
+    )
+    op.drop_constraint("students_prepared_placement_id_fkey", "students", type_="foreignkey")
+    op.drop_column("students", "prepared_at")
+    op.drop_column("students", "prepared_version")
+    op.drop_column("students", "prepared_placement_id")
+    # what no registration has asked for is unknown to the release before
+    op.execute("DELETE FROM command_events WHERE command_id IN (SELECT id FROM commands WHERE registration_id IS NULL)")
+    op.execute("DELETE FROM commands WHERE registration_id IS NULL")
+    op.drop_constraint("verb_is_known", "commands", type_="check")
+    op.create_check_constraint("verb_is_known", "commands", "verb IN ('CREATE', 'CLEANUP', 'RESET', 'PURGE', 'DELETE')")
+    op.alter_column("commands", "registration_id", existing_type=sa.BIGINT(), nullable=False)
     op.drop_column("workshops", "no_show")
     op.drop_column("workshops", "extension")
     op.drop_column("workshops", "extensions")

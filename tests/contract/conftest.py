@@ -3,17 +3,13 @@
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from uuid import uuid4
 
-import asyncpg
 import pytest
 from aiosmtpd.controller import Controller
-from api_support import seed_of, settings_for, write_workshop
-from contract_installation import Installation, Mailbox, served
+from contract_installation import Installation, Mailbox, installed
+from contract_sides import OriginalSide, OurSide, Side
+from original_api_db import OriginalApiDb, on_a_socket
 
-from wod_api_db.migrating import migrate
-from wod_api_db.seeding import seed
-from wod_common.tokens import generate_private_pem
 from wod_demo.ports import free_port
 from wod_demo.postgres import Postgres
 
@@ -40,19 +36,20 @@ def mailbox() -> Iterator[tuple[Mailbox, int]]:
 
 @pytest.fixture
 async def installation(postgres: Postgres, mailbox: tuple[Mailbox, int], tmp_path: Path) -> AsyncIterator[Installation]:
-    name = f"contract_{uuid4().hex}"
-    connection = await asyncpg.connect(postgres.url)
-    await connection.execute(f"CREATE DATABASE {name}")
-    await connection.close()
-    key = tmp_path / "command.pem"
-    key.write_text(generate_private_pem())
-    kept, port = mailbox
-    url = postgres.url.replace("/postgres", f"/{name}")
-    settings = settings_for(url, key, legacy=True, relay_port=port, port=free_port())
-    await migrate(settings)
-    write_workshop(tmp_path / "notebooks")
-    await seed(settings, seed_of(tmp_path / "notebooks"))
-    async with served(settings) as base:
-        installed = Installation(settings, base, kept)
-        await installed.execute(f"UPDATE locations SET gate_port = {port}")
-        yield installed
+    async with installed(postgres, mailbox, tmp_path) as installation:
+        yield installation
+
+
+@pytest.fixture(params=["native", "legacy-to-ours", "legacy-to-an-original"])
+async def side(
+    request: pytest.FixtureRequest, postgres: Postgres, mailbox: tuple[Mailbox, int], tmp_path: Path
+) -> AsyncIterator[Side]:
+    """An api-db, and how it wants to be reported to."""
+    if request.param == "legacy-to-an-original":
+        original = OriginalApiDb()
+        original.add_workshop("WKSHP-API101", 1, 1)
+        async with on_a_socket(original.app(), free_port()) as url:
+            yield OriginalSide(original, url)
+        return
+    async with installed(postgres, mailbox, tmp_path, last=1) as installation:
+        yield OurSide(installation, installation.url, legacy=request.param != "native")

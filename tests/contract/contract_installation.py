@@ -7,19 +7,26 @@ from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import Message
 from email.utils import parseaddr
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import asyncpg
 import uvicorn
+from api_support import seed_of, settings_for, write_workshop
 from pgqueuer.domain.types import QueueExecutionMode
 from sqlalchemy import text
 
 from wod_api_db.app import create_app
 from wod_api_db.db import make_engine, make_sessions
+from wod_api_db.migrating import migrate
+from wod_api_db.seeding import seed
 from wod_api_db.settings import Settings
 from wod_api_db.sweep import sweep
 from wod_api_db.worker import make_queue
+from wod_common.tokens import generate_private_pem
+from wod_demo.ports import free_port
+from wod_demo.postgres import Postgres
 
 
 class Mailbox:
@@ -77,3 +84,26 @@ async def served(settings: Settings) -> AsyncIterator[str]:
     server.should_exit = True
     with suppress(asyncio.CancelledError):
         await task
+
+
+@asynccontextmanager
+async def installed(
+    postgres: Postgres, mailbox: tuple[Mailbox, int], folder: Path, *, last: int = 3
+) -> AsyncIterator[Installation]:
+    """With ``WKSHP-API101`` on students 1 to ``last``."""
+    name = f"contract_{uuid4().hex}"
+    connection = await asyncpg.connect(postgres.url)
+    await connection.execute(f"CREATE DATABASE {name}")
+    await connection.close()
+    key = folder / "command.pem"
+    key.write_text(generate_private_pem())
+    kept, port = mailbox
+    url = postgres.url.replace("/postgres", f"/{name}")
+    settings = settings_for(url, key, legacy=True, relay_port=port, port=free_port(), logins_per_minute=10_000)
+    await migrate(settings)
+    write_workshop(folder / "notebooks", last=last)
+    await seed(settings, seed_of(folder / "notebooks"))
+    async with served(settings) as base:
+        installation = Installation(settings, base, kept)
+        await installation.execute(f"UPDATE locations SET gate_port = {port}")
+        yield installation

@@ -10,9 +10,9 @@ import httpx
 import pytest
 from api_support import ADMIN
 from contract_installation import Installation
+from contract_sides import GATE, text_of
 
 SCRIPT = Path(__file__).with_name("original_back_end.sh")
-GATE = "wodadmin@grenoble.test"
 PERSON = "ada@corp-a.com"
 SEAT_PASSWORD = "made-by-the-back-end"
 
@@ -51,13 +51,6 @@ async def next_command(installation: Installation, verb: str) -> str:
     [command] = installation.mailbox.take(GATE)
     assert str(command["Subject"]).split()[0] == verb
     return await act(installation, command)
-
-
-def text_of(mail: Message) -> str:
-    part = next(part for part in mail.walk() if part.get_content_type() == "text/plain")
-    payload = part.get_payload(decode=True)
-    assert isinstance(payload, bytes)
-    return payload.decode()
 
 
 async def register(installation: Installation) -> int:

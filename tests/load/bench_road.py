@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import jinja2
+from creates import measure_creates
 from figures import Figure, machine, show, write
 from idle import idle
 from rich.console import Console
@@ -111,10 +112,10 @@ class Road:
     async def _shares(self, visitors: Visitors, registered: Registered) -> None:
         events = await visitors.agent_story(await visitors.registration_id(registered.token))
         at = {event.get("step") or event["type"]: moment(event) for event in reversed(events)}
-        self.add(CREATE, at["done"] - at["accepted"], 1.5)
-        self.add("- Ansible starts", at["account"] - at["accepted"])
-        self.add("- the play gets to its task", at["deliver"] - at["account"])
-        self.add("- the task: render, pack, make the home; Ansible ends", at["done"] - at["deliver"])
+        self.add(CREATE, at["done"] - at["accepted"], 1.2)
+        self.add("- the agent makes it ready", at["account"] - at["accepted"])
+        self.add("- until Ansible has the seat in its hands", at["deliver"] - at["account"])
+        self.add("- render, pack, make the home", at["done"] - at["deliver"])
 
 
 def render_plainly(workshop: Path) -> float:
@@ -187,6 +188,9 @@ async def main() -> None:
     console.print(f"before: {before}")
     with open_folder() as folder:
         sections = await measure(console, folder)
+        creates = await measure_creates(folder / "creates", folder / "content" / WORKSHOP)
+        show(console, title := "The agent alone", creates)
+        sections[title] = creates
     console.print(f"after:  {machine()}")
     path = ROOT / "var" / "bench" / f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}.json"
     write(path, before, sections)

@@ -15,17 +15,20 @@ from rich.table import Table
 
 @dataclass
 class Figure:
-    """``target`` is an upper limit of the median, in the figure's unit."""
+    """``target`` is an upper limit of the median, in the figure's unit; with ``at_least`` a lower one."""
 
     name: str
     unit: str = "s"
     target: float | None = None
     samples: list[float] = field(default_factory=list)
+    at_least: bool = False
 
     def verdict(self) -> str:
         if self.target is None:
             return ""
-        return f"under {self.target:g}: {'met' if median(self.samples) < self.target else 'missed'}"
+        found = median(self.samples)
+        met = found >= self.target if self.at_least else found < self.target
+        return f"{'at least' if self.at_least else 'under'} {self.target:g}: {'met' if met else 'missed'}"
 
     def document(self) -> dict[str, object]:
         spread = {"median": median(self.samples), "min": min(self.samples), "max": max(self.samples)}

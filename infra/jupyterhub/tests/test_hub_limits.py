@@ -210,7 +210,7 @@ def test_a_walk_follows_nothing_and_counts_a_file_once(tmp_path: Path) -> None:
 
 def test_a_walk_ends_in_a_bottomless_home(tmp_path: Path) -> None:
     handle = os.open(tmp_path, os.O_RDONLY)
-    for _ in range(3000):
+    for _ in range(300):
         os.mkdir("d", dir_fd=handle)
         below = os.open("d", os.O_RDONLY, dir_fd=handle)
         os.close(handle)

@@ -29,6 +29,28 @@ def test_a_range_is_a_resets_alone() -> None:
     assert "ends before it begins" in reason("RESET 9,5 12")
 
 
+def test_what_is_done_for_nobody_names_nobody() -> None:
+    assert instruction("prepare 5 0") == Instruction(Verb.PREPARE, 5, None, None, None, "WKSHP-API101")
+    assert instruction("VERIFY 5 0").registration is None
+    assert instruction("PURGE 5 0").registration is None
+    assert instruction("PURGE 5 12").registration == 12
+
+
+@pytest.mark.parametrize("verb", [Verb.CREATE, Verb.CLEANUP, Verb.RESET, Verb.DELETE])
+def test_nobody_gets_or_leaves_no_seat(verb: Verb) -> None:
+    assert reason(f"{verb} 5 0") == f"{verb} is for a registration, and 0 is nobody's id"
+
+
+@pytest.mark.parametrize("verb", [Verb.PREPARE, Verb.VERIFY])
+def test_what_is_done_for_nobody_is_not_done_for_a_registration(verb: Verb) -> None:
+    assert reason(f"{verb} 5 12") == f"{verb} is for nobody: the registration id is 0"
+
+
+@pytest.mark.parametrize("subject", ["PREPARE 5,9 0", "VERIFY 5,9 0", "PREPARE 5 00", "PREPARE 5", "PREPARE 5 -0"])
+def test_other_commands_for_nobody_are_refused(subject: str) -> None:
+    assert reason(subject)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -27,7 +27,7 @@ class Reading:
     verb: str
     first: int
     last: int | None
-    registration: int
+    registration: int | None
     workshop: str
 
 
@@ -70,7 +70,7 @@ def _fields(header: list[str]) -> Iterator[tuple[str, str]]:
 def _command(subject: str, workshop: str) -> Reading | None:
     verb, one_blank, rest = subject.lstrip(" ").partition(" ")
     verb = verb.upper() if verb.isascii() else ""
-    if verb not in {"CREATE", "CLEANUP", "RESET", "PURGE", "DELETE"} or not one_blank:
+    if verb not in {"CREATE", "CLEANUP", "RESET", "PURGE", "DELETE", "PREPARE", "VERIFY"} or not one_blank:
         return None
     if not rest or rest[0] not in _DIGITS:
         return None
@@ -78,13 +78,14 @@ def _command(subject: str, workshop: str) -> Reading | None:
     if not arguments or not 2 <= len(arguments) <= 3:
         return None
     first, comma, last = arguments[0].partition(",")
-    numbers = [_number(first, 6), _number(last, 6) if comma else 0, _number(arguments[1], 19)]
+    numbers = [_number(first, 6), _number(last, 6) if comma else 0, _registration(arguments[1])]
     if None in numbers or (len(arguments) == 3 and not _is_address(arguments[2])):
         return None
     student, end, registration = (number or 0 for number in numbers)
-    if registration >= 2**63 or (comma and (verb != "RESET" or end < student)):
+    for_nobody = {"PREPARE": [True], "VERIFY": [True], "PURGE": [True, False]}.get(verb, [False])
+    if (registration == 0) not in for_nobody or registration >= 2**63 or (comma and (verb != "RESET" or end < student)):
         return None
-    return Reading(verb, student, end if comma else None, registration, workshop)
+    return Reading(verb, student, end if comma else None, registration or None, workshop)
 
 
 def _words(text: str) -> list[str] | None:
@@ -105,6 +106,10 @@ def _number(text: str, digits: int) -> int | None:
     if not text or len(text) > digits or text[0] == "0" or any(char not in _DIGITS for char in text):
         return None
     return int(text)
+
+
+def _registration(text: str) -> int | None:
+    return 0 if text == "0" else _number(text, 19)
 
 
 def _is_address(text: str) -> bool:
@@ -135,7 +140,7 @@ _PARTS: list[tuple[list[str], list[str]]] = [
         ["9,1", "1+1", "0x10", "$(id)", "\u0663", "007", "", "5,", ",5", "1000000", "5abc", "0"],
     ),
     ([" ", "  ", "\t", "\r\n ", "\n\t"], ["\r\n", "", "\x0b", "\u00a0", ",", "\x00"]),
-    (["12", "1", str(2**63 - 1)], [str(2**63), "9" * 19, "0", "01", "-1", "", "\u0661", "1.0"]),
+    (["12", "1", "0", str(2**63 - 1)], [str(2**63), "9" * 19, "00", "01", "-1", "", "\u0661", "1.0"]),
     ([" ", "  ", "\t", "\n "], ["\r\n", "", "\x0b", "\x1c", ";"]),
     (
         ["", "a@b.c", "o'hara+x@b"],
@@ -269,6 +274,8 @@ def test_a_reply_is_one_line_of_ascii(text: str) -> None:
     [
         ("Subject: CREATE 5 12 a@b.c\n\nWKSHP-A\n", Reading("CREATE", 5, None, 12, "WKSHP-A")),
         ("Subject: RESET 5,9 12\r\nWKSHP-A\r\n", Reading("RESET", 5, 9, 12, "WKSHP-A")),
+        ("Subject: PREPARE 5 0\n\nWKSHP-A\n", Reading("PREPARE", 5, None, None, "WKSHP-A")),
+        ("Subject: CREATE 5 0\n\nWKSHP-A\n", None),
         ("Subject: CREATE  5 12\n\nWKSHP-A\n", None),
     ],
 )

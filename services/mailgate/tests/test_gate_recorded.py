@@ -81,6 +81,9 @@ EXPECTED: dict[str, tuple[str, int, int, str] | str] = {
     "other sender (no check active)": _TAKEN,
     "auto-reply precedence bulk": _TAKEN,
 }
+MEANT = {name: expected for name, expected in EXPECTED.items() if isinstance(expected, tuple)}
+#: the original handed on what its script could not use; here they mean what their senders meant
+MANGLED = {"base64 body", "quoted-printable body", "CRLF whole message"}
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +104,17 @@ def test_every_recorded_case_has_an_expectation(recorded: dict[str, dict[str, An
 def test_nothing_is_taken_that_the_original_ignored(recorded: dict[str, dict[str, Any]]) -> None:
     taken = {name for name, expected in EXPECTED.items() if isinstance(expected, tuple)}
     assert {name for name in taken if recorded[name]["procmail_ran"] is None} == set()
+
+
+@pytest.mark.parametrize("name", MEANT)
+def test_what_is_taken_is_what_the_original_understood(name: str, recorded: dict[str, dict[str, Any]]) -> None:
+    """The arguments and the folder's name that it was handed, not only that it ran."""
+    verb, student, registration, workshop = MEANT[name]
+    [*_, run] = recorded[name]["procmail_ran"]
+    asked, number, customer, *_ = run["argv"]
+    assert (asked.upper(), customer.rstrip("\r")) == (verb, str(registration))
+    assert number == ("5,9" if name == "reset range" else str(student))
+    assert workshop in run["stdin"] or name in MANGLED
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -135,7 +149,9 @@ async def test_a_recorded_mail_means_the_same_when_nobody_stays_for_the_answer(
         async with asyncio.timeout(30):
             await agent.arrived.wait()
         [command] = agent.commands
+        assert command.get("last") == (9 if name == "reset range" else None)
         assert (command["verb"], command["student"], command["registration"], command["workshop"]) == expected
     else:
         assert said.startswith("5")
+        assert expected in said
         assert agent.commands == []

@@ -1,6 +1,6 @@
 """Where a command's work can be cut: each place says its name here, and at the planned one the agent dies.
 
-Used in the agent's own process, in Ansible's and by the workshop's hooks, so it needs nothing but Python's own library.
+Used in the agent's own process and by the workshop's hooks, so it needs nothing but Python's own library.
 """
 
 import os
@@ -23,7 +23,7 @@ def cut(folder: Path, place: str) -> None:
     passed = folder / PASSED
     times = 1 + sum(line.rpartition(" #")[0] == place for line in _lines(passed))
     name = f"{place} #{times}"
-    # one write: the agent and Ansible may come to theirs at the same moment
+    # one write: the agent and a hook may come to theirs at the same moment
     with passed.open("a") as notes:
         notes.write(f"{name}\n")
     if _lines(folder / PLAN) == [name]:

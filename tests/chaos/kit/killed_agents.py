@@ -27,6 +27,7 @@ from wod_backend_agent import outside
 from wod_backend_agent.app import Outside, create_app, serve
 from wod_backend_agent.database import Database
 from wod_backend_agent.delivery.base import RUN_MARKER, Delivery, DeliveryFailed, Deployment, Progress, Seat
+from wod_backend_agent.delivery.fed_runs import FedRun, Order
 from wod_backend_agent.hub import HubUnavailable
 from wod_backend_agent.playbooks.library import wod_seat
 from wod_backend_agent.settings import Settings
@@ -135,11 +136,28 @@ def cut_journal(folder: Path) -> None:
     Database._transact = transact  # type: ignore[method-assign]
 
 
+def cut_orders(folder: Path) -> None:
+    """An order to Ansible is a boundary when it is given, and so is whatever Ansible says of it."""
+    give, line = FedRun.do, FedRun._line
+
+    async def do(self: FedRun, order: Order) -> dict[str, Any]:
+        cut(folder, "ansible: order given")
+        return await give(self, order)
+
+    async def listen(self: FedRun, *, had_begun: bool) -> Any:
+        said = await line(self, had_begun=had_begun)
+        # a run that is open already has said that it is ready
+        if "ready" not in said:
+            cut(folder, f"ansible: {next(iter(said))}")
+        return said
+
+    FedRun.do, FedRun._line = do, listen  # type: ignore[method-assign]
+
+
 def run(folder: Path, values: Mapping[str, Any], *, direct: bool) -> None:
     settings = Settings.model_validate(values)
     cut_journal(folder)
-    os.environ["ANSIBLE_CUT_FOLDER"] = str(folder)
-    os.environ["ANSIBLE_CALLBACK_PLUGINS"] = str(Path(__file__).with_name("callbacks"))
+    cut_orders(folder)
 
     @asynccontextmanager
     async def parts(settings: Settings) -> AsyncIterator[Outside]:

@@ -22,6 +22,7 @@ from boundary import PASSED, PID, PLAN
 from chaos_kit import digest, marked
 from fastapi import FastAPI, Request, Response
 
+from wod_backend_agent.delivery.base import RUN_MARKER
 from wod_common.commands import Command
 from wod_common.heartbeat import HeartbeatReceipt
 from wod_demo.ports import free_port
@@ -115,6 +116,9 @@ class Ward:
         await self._http.aclose()
         if pid := self._agent():
             os.kill(pid, 9)
+        for process in self._working_here():
+            with suppress(psutil.Error):
+                process.kill()
 
     async def run(self, command: Command, boundary: str | None = None) -> list[str]:
         """The boundaries that were passed, when all of the command has been reported and nothing of it goes on."""
@@ -145,7 +149,7 @@ class Ward:
     async def _start(self) -> None:
         if (self.folder / PID).exists() and self._command:
             self.deaths += 1
-            self.left += marked(self._command)
+            self.left += [*marked(self._command), *self._working_here()]
         job = {"folder": str(self.folder), "settings": self._settings(), "direct": self.direct}
         assert self._agents.stdin
         assert self._agents.stdout
@@ -154,6 +158,16 @@ class Ward:
         pid = int(await asyncio.to_thread(self._agents.stdout.readline))
         (self.folder / PID).write_text(str(pid))
         await until(lambda: self._listens() or not psutil.pid_exists(pid), "an agent that answers")
+
+    def _working_here(self) -> list[psutil.Process]:
+        """Of a run that serves several commands, which carries a marker of its own."""
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error, OSError):
+                environment = process.environ()
+                if RUN_MARKER in environment and environment.get("TMPDIR", "").startswith(str(self.folder)):
+                    found.append(process)
+        return found
 
     def _settings(self) -> dict[str, Any]:
         return {

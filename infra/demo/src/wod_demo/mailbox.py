@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from wod_common.health import health_router
 from wod_common.logs import configure_logging
 from wod_common.problems import NotFound, add_problem_handlers
+from wod_demo.callers import StudentsRefused, is_of
 from wod_demo.maildir import Maildir, NoSuchMail
 
 SIZE_LIMIT = 20_000_000  # bytes of one mail
@@ -43,13 +44,30 @@ class Settings(BaseSettings):
     port: int = Field(default=8025, ge=1, le=65_535)
     smtp_port: int = Field(default=1025, ge=1, le=65_535)
     folder: Path
+    #: of the students, where they have one each: whoever reads the mails knows everybody's password
+    first_student_uid: int = Field(default=0, ge=0)
+    students: int = Field(default=0, ge=0)
+
+    @property
+    def student_uids(self) -> range:
+        return range(self.first_student_uid, self.first_student_uid + self.students)
 
 
 class Catcher:
     """250 is said when the mail is on the disk."""
 
-    def __init__(self, maildir: Maildir) -> None:
+    def __init__(self, maildir: Maildir, student_uids: range) -> None:
         self._maildir = maildir
+        self._student_uids = student_uids
+
+    async def handle_MAIL(  # noqa: N802 - aiosmtpd's name
+        self, _: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if isinstance(session.peer, tuple) and is_of(session.peer, self._student_uids):
+            return "550 5.7.1 this is not for students' shells"
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 OK"
 
     async def handle_DATA(self, _: SMTP, __: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
         content = envelope.original_content or b""
@@ -123,7 +141,12 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         server = await asyncio.get_running_loop().create_server(
-            lambda: SMTP(Catcher(maildir), data_size_limit=SIZE_LIMIT, enable_SMTPUTF8=True, hostname="localhost"),
+            lambda: SMTP(
+                Catcher(maildir, settings.student_uids),
+                data_size_limit=SIZE_LIMIT,
+                enable_SMTPUTF8=True,
+                hostname="localhost",
+            ),
             settings.host,
             settings.smtp_port,
         )
@@ -142,6 +165,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.mount("/static", StaticFiles(packages=[("wod_demo", "static")]))
     app.include_router(health_router({"smtp": smtp}))
     app.include_router(pages(maildir))
+    app.add_middleware(StudentsRefused, uids=settings.student_uids)
     return app
 
 

@@ -73,6 +73,8 @@ class Table:
             "WOD_MAILBOX_PORT": ports.mailbox,
             "WOD_MAILBOX_SMTP_PORT": ports.mailbox_smtp,
             "WOD_MAILBOX_FOLDER": self.state.mail,
+            "WOD_MAILBOX_FIRST_STUDENT_UID": self.uid_base and self.uid_base + 1,
+            "WOD_MAILBOX_STUDENTS": self.settings.seats if self.uid_base else None,
         }
         return self._service("mailbox", "wod_demo.mailbox", own, ready=ports.mailbox)
 
@@ -108,6 +110,7 @@ class Table:
             "WOD_AGENT_SEATS": settings.seats,
             "WOD_AGENT_HOMES": self.state.homes,
             "WOD_AGENT_UID_BASE": self.uid_base,
+            "WOD_AGENT_DELIVERY": settings.delivery,
             "WOD_AGENT_STATE": self.state.root / "agent",
             "WOD_AGENT_NOTEBOOKS": ":".join(map(str, settings.notebooks)),
             "WOD_AGENT_PRIVATE": settings.private,
@@ -170,7 +173,7 @@ class Table:
             port=ports.hub, internal_port=ports.hub_internal, proxy_api_port=ports.hub_proxy,
             state=self.state.root / "hub", homes=self.state.homes, seats=self.settings.seats, uid_base=self.uid_base,
             agent_url=url(ports.agent), agent_token=self.secrets.hub_login_token,
-            service_token=self.secrets.hub_token, public_url=url(ports.hub),
+            service_token=self.secrets.hub_token, public_url=url(ports.hub), delivery=self.settings.delivery,
         )  # fmt: skip
         # SIGTERM, so that it takes its proxy and the students' servers along
         return Service(

@@ -86,6 +86,8 @@ class DemoSettings:
     ports: Ports = field(default_factory=Ports.free)
     legacy_peers: str = ""
     allow_loopback_peers: str = ""
+    #: how workshops get into seats: ``ansible`` or ``hub``
+    delivery: str = "ansible"
     database_url: str | None = field(default=None, repr=False)
     overrides: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
 
@@ -102,6 +104,7 @@ class DemoSettings:
             ports=Ports.from_environment(given),
             legacy_peers=given.get("WOD_LEGACY_PEERS", ""),
             allow_loopback_peers=given.get("WOD_ALLOW_LOOPBACK_PEERS", ""),
+            delivery=_choice(given, "WOD_DELIVERY", ("ansible", "hub")),
             database_url=given.get("DATABASE_URL") or None,
         )
 
@@ -111,6 +114,14 @@ def _number(environment: Mapping[str, str], name: str, lowest: int, highest: int
     if text.isascii() and text.isdigit() and lowest <= int(text) <= highest:
         return int(text)
     raise SettingsWrong(f"{name} is a whole number from {lowest} to {highest}, not {text!r}")
+
+
+def _choice(environment: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
+    """The first one where none is named."""
+    chosen = environment.get(name) or choices[0]
+    if chosen not in choices:
+        raise SettingsWrong(f"{name} is {' or '.join(choices)}, not {chosen!r}")
+    return chosen
 
 
 def _folder(variable: str, name: str) -> Path:

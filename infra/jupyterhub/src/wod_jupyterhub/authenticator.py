@@ -11,9 +11,10 @@ from http import HTTPStatus
 from jupyterhub.auth import Authenticator
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.web import HTTPError, RequestHandler
-from traitlets import Unicode
+from traitlets import Bool, Unicode
 
 from wod_jupyterhub.eviction import EvictHandler
+from wod_jupyterhub.seat_access import HANDLERS
 
 ANSWER_LIMIT = 5.0  # seconds
 
@@ -23,6 +24,7 @@ class AgentAuthenticator(Authenticator):
 
     agent_url = Unicode(config=True)
     agent_token = Unicode(config=True)
+    delivers_through_hub = Bool(False, config=True)
 
     def __init__(self, **kwargs: object) -> None:
         super().__init__(**kwargs)
@@ -30,7 +32,8 @@ class AgentAuthenticator(Authenticator):
 
     def get_handlers(self, app: object) -> list[tuple[str, type[RequestHandler]]]:
         """The one place where a hub without ``extra_handlers`` (deprecated) takes pages of others."""
-        return [*super().get_handlers(app), (r"/wod/seats/([^/]+)/evict", EvictHandler)]
+        own = [*super().get_handlers(app), (r"/wod/seats/([^/]+)/evict", EvictHandler)]
+        return [*own, *(HANDLERS if self.delivers_through_hub else [])]
 
     def forget(self, username: str) -> None:
         """A password check that is under way for the seat no longer lets anybody in."""

@@ -11,8 +11,10 @@ from wod_jupyterhub.accounts import AccountSpawner, PamSeatAuthenticator
 from wod_jupyterhub.authenticator import AgentAuthenticator
 from wod_jupyterhub.eviction import EVICT_SCOPE
 from wod_jupyterhub.proxy import OwnProxy
+from wod_jupyterhub.seat_access import DELIVER_SCOPE
 from wod_jupyterhub.settings import HubSettings
 from wod_jupyterhub.spawner import SeatSpawner
+from wod_jupyterhub.wiped import WipedSeatSpawner
 
 LAB_CONFIGURATION = Path(__file__).parent / "lab"
 READY_LIMIT = 60  # seconds from a seat's process to its first answer
@@ -27,8 +29,9 @@ ROLES = [
     },
     # the server's token is readable in the student's shell
     {"name": "server", "scopes": ["users:activity!user", "access:servers!server"]},
-    {"name": "wod-agent", "scopes": ["servers", EVICT_SCOPE], "services": ["wod-agent"]},
 ]
+AGENT_ROLE = {"name": "wod-agent", "scopes": ["servers", EVICT_SCOPE], "services": ["wod-agent"]}
+DELIVERING_ROLE = {"name": "wod-delivery", "scopes": [DELIVER_SCOPE], "services": ["wod-agent"]}
 
 
 def configure(c: Config, settings: HubSettings) -> None:
@@ -48,11 +51,12 @@ def _configure_hub(c: Config, settings: HubSettings) -> None:
     hub.public_url = settings.url
     hub.db_url = f"sqlite:///{settings.state / 'jupyterhub.sqlite'}"
     hub.cookie_secret_file = str(settings.state / "cookie_secret")
-    hub.cleanup_servers = True
+    # told to stop, a server would lose its storage: with delivery through the hub it outlives a restart
+    hub.cleanup_servers = settings.delivery != "hub"
     hub.cleanup_proxy = True
     hub.shutdown_on_logout = False
     hub.allow_named_servers = False
-    hub.load_roles = ROLES
+    hub.load_roles = [*ROLES, AGENT_ROLE, *([DELIVERING_ROLE] if settings.delivery == "hub" else [])]
     hub.services = [{"name": "wod-agent", "api_token": settings.service_token.get_secret_value()}]
     # starts beyond the cores' number wait their turn in SeatSpawner; only a flood is refused
     hub.concurrent_spawn_limit = 100
@@ -71,12 +75,16 @@ def _configure_sign_in(c: Config, settings: HubSettings) -> None:
     c.JupyterHub.authenticator_class = PamSeatAuthenticator if settings.accounts == "linux" else AgentAuthenticator
     c.PamSeatAuthenticator.pam_service = settings.pam_service
     c.AgentAuthenticator.allowed_users = {f"student{number}" for number in range(1, settings.seats + 1)}
+    c.AgentAuthenticator.delivers_through_hub = settings.delivery == "hub"
     c.AgentAuthenticator.agent_url = settings.agent_url
     c.AgentAuthenticator.agent_token = settings.agent_token.get_secret_value()
 
 
 def _configure_seats(c: Config, settings: HubSettings) -> None:
-    c.JupyterHub.spawner_class = AccountSpawner if settings.accounts == "linux" else SeatSpawner
+    if settings.delivery == "hub":
+        c.JupyterHub.spawner_class = WipedSeatSpawner
+    else:
+        c.JupyterHub.spawner_class = AccountSpawner if settings.accounts == "linux" else SeatSpawner
     seats = c.SeatSpawner
     seats.homes = str(settings.homes)
     seats.logs = str(settings.state / "logs")
@@ -96,5 +104,7 @@ def _configure_seats(c: Config, settings: HubSettings) -> None:
     seats.start_timeout = START_LIMIT
     seats.interrupt_timeout = 5
     seats.term_timeout = 2
-    if os.geteuid() == 0 and not settings.uid_base and settings.accounts == "folders":
-        seats.args = ["--allow-root"]
+    # a home's settings and workspace begin with a dot
+    hidden = ["--ContentsManager.allow_hidden=True"] if settings.delivery == "hub" else []
+    as_root = ["--allow-root"] if os.geteuid() == 0 and not settings.uid_base and settings.accounts == "folders" else []
+    seats.args = [*hidden, *as_root]

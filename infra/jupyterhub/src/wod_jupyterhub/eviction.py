@@ -31,7 +31,7 @@ class EvictHandler(APIHandler):
             raise HTTPError(HTTPStatus.NOT_FOUND, f"the hub has no seat {username}")
         self.authenticator.forget(user.name)
         self._revoke(user)
-        await self._end_server(user)
+        await end_server(self, user)
         # a start that was under way has been given a token since
         self._revoke(user)
         self.set_status(HTTPStatus.NO_CONTENT)
@@ -44,15 +44,17 @@ class EvictHandler(APIHandler):
                 self.db.delete(row)
         self.db.commit()
 
-    async def _end_server(self, user: User) -> None:
-        spawner = user.spawner
-        if spawner.ready:
-            await self.stop_single_user(user)
-        elif spawner.pending and spawner.pending != "stop":
-            if spawner._spawn_future:
-                spawner._spawn_future.cancel()
-            await user.stop()
-        # the hub's own call waits 10 s for a stop and then lets it go on alone
-        stopping = getattr(spawner, "_stop_future", None)
-        if stopping:
-            await stopping
+
+async def end_server(handler: APIHandler, user: User) -> None:
+    """Returns when no server of the user runs, whatever it was about to do."""
+    spawner = user.spawner
+    if spawner.ready:
+        await handler.stop_single_user(user)
+    elif spawner.pending and spawner.pending != "stop":
+        if spawner._spawn_future:
+            spawner._spawn_future.cancel()
+        await user.stop()
+    # the hub's own call waits 10 s for a stop and then lets it go on alone
+    stopping = getattr(spawner, "_stop_future", None)
+    if stopping:
+        await stopping

@@ -24,6 +24,7 @@ def environment(  # noqa: PLR0913, PLR0917 - one argument per setting, all neede
     agent_token: str,
     service_token: str,
     public_url: str,
+    delivery: str = "ansible",
 ) -> dict[str, str]:
     """The whole environment of the hub's process: nothing else of the caller's is passed on."""
     settings = {
@@ -37,6 +38,7 @@ def environment(  # noqa: PLR0913, PLR0917 - one argument per setting, all neede
         "AGENT_URL": agent_url,
         "AGENT_TOKEN": agent_token,
         "SERVICE_TOKEN": service_token,
+        "DELIVERY": delivery,
     }
     if uid_base is not None:
         settings["UID_BASE"] = str(uid_base)

@@ -1,10 +1,10 @@
 """What the hub is told by its environment, with the prefix ``WOD_HUB_``."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import psutil
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from wod_jupyterhub.limits import MIB
@@ -24,7 +24,7 @@ class HubSettings(BaseSettings):
     state: Path
     """Database, cookie secret, pid of the proxy, the seats' server logs. Mode 0700."""
     homes: Path
-    """Holds one folder ``studentN`` a seat; the agent makes and wipes them."""
+    """Holds one folder ``studentN`` a seat; the agent makes and wipes them, with delivery ``hub`` the spawner."""
     seats: int = Field(ge=1)
     uid_base: int | None = Field(default=None, ge=1000)
     """Seat N's processes run as uid and gid ``uid_base + N``. Needs root. Without it seats share the hub's account."""
@@ -47,3 +47,11 @@ class HubSettings(BaseSettings):
     """Files and folders of a seat."""
     limit_seconds: int = Field(default=5, ge=1)
     """Between two measurements of a seat: what is above a limit meanwhile has this long. One that takes long comes less often."""
+    delivery: Literal["ansible", "hub"] = "ansible"
+    """As the agent's ``WOD_AGENT_DELIVERY``: with ``hub`` a stopped server's storage is wiped, and students cannot stop it."""
+
+    @model_validator(mode="after")
+    def _accounts_need_the_disk(self) -> Self:
+        if self.delivery == "hub" and self.accounts == "linux":
+            raise ValueError("WOD_HUB_DELIVERY hub has no Linux accounts; leave WOD_HUB_ACCOUNTS at folders")
+        return self

@@ -72,7 +72,9 @@ class SignInDouble:
 class HubTrial:
     """One hub with its own state under ``folder``, which a seat's uid must be able to enter."""
 
-    def __init__(self, folder: Path, uid_base: int | None, seats: int = 40, **limits: object) -> None:
+    def __init__(
+        self, folder: Path, uid_base: int | None, seats: int = 40, *, delivery: str = "ansible", **limits: object
+    ) -> None:
         """``limits`` are those of ``HubSettings``, such as ``disk=50``."""
         self.sign_in = SignInDouble()
         self.service_token = secrets.token_hex(16)
@@ -85,7 +87,7 @@ class HubTrial:
         self.homes.mkdir()
         self._environment = environment(
             self.port, free_port(), free_port(), self.state, self.homes, seats, uid_base,
-            self.sign_in.url, self.sign_in.token, self.service_token, self.url,
+            self.sign_in.url, self.sign_in.token, self.service_token, self.url, delivery,
         )  # fmt: skip
         self._environment |= {f"WOD_HUB_LIMIT_{name.upper()}": str(value) for name, value in limits.items()}
 

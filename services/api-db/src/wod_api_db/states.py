@@ -51,8 +51,9 @@ STUDENT: Machine[S] = Machine(
     {
         # free to resetting: the operator has the range reset by hand
         S.FREE: frozenset({S.PREPARING, S.ASSIGNED, S.RESETTING, S.BROKEN}),
-        S.PREPARING: frozenset({S.READY, S.BROKEN}),
-        S.READY: frozenset({S.ASSIGNED, S.CLEANING, S.BROKEN}),
+        # preparing: made ahead, or looked at by an operator's wish, and handed out by nobody meanwhile
+        S.PREPARING: frozenset({S.READY, S.FREE, S.CLEANING, S.BROKEN}),
+        S.READY: frozenset({S.ASSIGNED, S.PREPARING, S.CLEANING, S.BROKEN}),
         S.ASSIGNED: frozenset({S.CLEANING, S.BROKEN}),
         S.CLEANING: frozenset({S.RESETTING, S.FREE, S.BROKEN}),
         S.RESETTING: frozenset({S.FREE, S.BROKEN}),

@@ -18,6 +18,8 @@ from wod_api_db.mail import delivering
 from wod_api_db.mail import repository as mails
 from wod_api_db.notices import digest
 from wod_api_db.notices.models import Notice
+from wod_api_db.ready import repository as ready
+from wod_api_db.ready import sweeping
 from wod_api_db.registrations import lifecycle, range_reset, repository
 from wod_api_db.registrations.models import Registration
 from wod_api_db.registrations.schemas import RegistrationState
@@ -75,6 +77,7 @@ STEPS = (
     Step.deadline(repository.EXPIRING, lifecycle.expiring),
     Step.deadline(repository.NO_SHOW, lifecycle.not_shown_up),
     Step(exists().where(or_(Placement.reset_range, Placement.range_reset.is_not(None))), range_reset.sweep),
+    Step(ready.DUE, sweeping.sweep),
     Step(exists().where(or_(Location.unhealthy_since.is_not(None), ~healthy())), _watch_locations),
     Step(exists().where(Notice.mailed_at.is_(None)), _tell_operator),
     Step(or_(exists().where(commands.DUE), exists().where(mails.DUE)), _due_jobs),

@@ -1,6 +1,7 @@
 """Seats that are Linux accounts: what the target is told of them."""
 
 import ctypes
+import pwd
 import secrets
 import string
 from dataclasses import dataclass
@@ -29,6 +30,14 @@ class LinuxAccounts:
 
     def closed(self) -> dict[str, Any]:
         return {"automation": self.automation}
+
+
+def uid_here(username: str) -> int | None:
+    """None where this host has no such account, or not yet."""
+    try:
+        return pwd.getpwnam(username).pw_uid
+    except KeyError:
+        return None
 
 
 def crypt_hash(password: str) -> str:

@@ -19,6 +19,7 @@ from wod_backend_agent.appliance_setup import setup_for
 from wod_backend_agent.commands import Intake, commands_router
 from wod_backend_agent.completion_measuring import Measuring
 from wod_backend_agent.completions import Completions
+from wod_backend_agent.content_versions import ContentVersions
 from wod_backend_agent.delivery.base import Delivery
 from wod_backend_agent.execution import Execution
 from wod_backend_agent.feed import Feed
@@ -29,6 +30,7 @@ from wod_backend_agent.hub_login import hub_login_router
 from wod_backend_agent.journal import Journal
 from wod_backend_agent.logins import Logins
 from wod_backend_agent.metrics import AgentFigures
+from wod_backend_agent.prepared import PreparedSeats
 from wod_backend_agent.reconciliation import Reconciliation
 from wod_backend_agent.reporting import Outbox, Reporter
 from wod_backend_agent.scheduler import Scheduler
@@ -95,8 +97,9 @@ async def _assemble(
     sealer = Sealer(settings.secret.get_secret_value(), "agent-journal")
     outbox = Outbox(journal, parts.reporter, sealer)
     stack.push_async_callback(outbox.stop)
+    prepared = PreparedSeats(journal, parts.delivery, parts.hub, _versions(settings), settings.seat)
     hooks = _hooks(settings, journal)
-    execution = Execution(journal, parts.delivery, parts.hub, sealer, settings.seat, hooks, parts.access)
+    execution = Execution(journal, parts.delivery, parts.hub, sealer, settings.seat, hooks, prepared, parts.access)
     scheduler = Scheduler(journal, execution, feed, settings.concurrency, settings.concurrency * parts.ahead)
     stack.push_async_callback(scheduler.stop)
     await scheduler.resume()
@@ -105,10 +108,12 @@ async def _assemble(
     stack.callback(logins.close)
     reconciliation = Reconciliation(journal, scheduler, parts.hub, parts.access, settings.seat)
     stack.push_async_callback(reconciliation.stop)
+    disk = settings.homes if settings.delivery == "ansible" else settings.state
+    can = parts.delivery.capabilities
     completions = _completions(settings, parts, journal, scheduler)
     completions.start()
     stack.push_async_callback(completions.stop)
-    vitals = Vitals(journal, scheduler, parts.hub, settings.concurrency, settings.homes, completions)
+    vitals = Vitals(journal, scheduler, parts.hub, settings.concurrency, disk, can, completions)
     heart = Heart(vitals.heartbeat, parts.heartbeats, reconciliation, heartbeat_seconds)
     collector = AgentFigures(journal, scheduler, heart)
     REGISTRY.register(collector)
@@ -142,6 +147,11 @@ def _hooks(settings: Settings, journal: Journal) -> Hooks:
 def _appliances(settings: Settings, parts: Outside, hooks: Hooks) -> ApplianceRuns:
     setup = setup_for(settings, parts.delivery, hooks.api_url)
     return ApplianceRuns(setup, settings.state / "appliances", settings.concurrency)
+
+
+def _versions(settings: Settings) -> ContentVersions:
+    given = {**settings.variables, "api_url": str(settings.api_url), "group": settings.group or ""}
+    return ContentVersions(settings.trees(), given)
 
 
 def _route(app: FastAPI, settings: Settings, parts: Outside, intake: Intake, feed: Feed, logins: Logins) -> None:

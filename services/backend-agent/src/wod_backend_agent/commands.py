@@ -26,6 +26,10 @@ LATEST = 100
 _FINAL = {CommandState.DONE, CommandState.FAILED, CommandState.SUPERSEDED}
 
 
+#: their seats get a password
+_MADE = {Verb.CREATE, Verb.PREPARE}
+
+
 class UnknownCommand(Problem):
     """The agent has never been given this command"""
 
@@ -48,7 +52,7 @@ class Intake:
         """Raises Unprocessable and Conflict."""
         await self._check(command)
         # made before the journal's one transaction, so that a run after a crash gives the seat the same password
-        sealed = self.sealer.seal(new_password()) if command.verb is Verb.CREATE else None
+        sealed = self.sealer.seal(new_password()) if command.verb in _MADE else None
         try:
             acceptance = await self.journal.accept(command, sealed)
         except NotTheHolder as error:
@@ -68,9 +72,13 @@ class Intake:
             raise Unprocessable(f"there is no content for {command.workshop} at this location")
 
     async def _held(self, command: Command) -> bool:
-        """A seat can be cleaned after its workshop's content has gone."""
+        """A seat can be cleaned, and looked at, after its workshop's content has gone."""
+        if command.verb in _MADE:
+            return False
+        if command.registration is None:
+            return True
         seat = await self.journal.seat_of(command)
-        return command.verb is not Verb.CREATE and command.registration in {seat.holder, seat.last_holder}
+        return command.registration in {seat.holder, seat.last_holder}
 
 
 def commands_router(intake: Intake, feed: Feed, token: SecretStr) -> APIRouter:

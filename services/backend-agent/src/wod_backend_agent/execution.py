@@ -9,7 +9,6 @@ from dataclasses import replace
 import structlog
 from prometheus_client import Histogram
 from pydantic import SecretStr
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from wod_backend_agent.access import Access, HubAlone
 from wod_backend_agent.delivery.base import Delivery, DeliveryFailed, Deployment, Progress, Seat
@@ -17,6 +16,8 @@ from wod_backend_agent.hooks import HookCall, HookFailed, Hooks
 from wod_backend_agent.hub import Hub, HubUnavailable
 from wod_backend_agent.journal import Journal
 from wod_backend_agent.passwords import hash_password, new_password
+from wod_backend_agent.patience import patiently
+from wod_backend_agent.prepared import PreparedSeats
 from wod_common.commands import Command, Verb
 from wod_common.sealing import CannotOpen, Sealer
 
@@ -28,14 +29,12 @@ COMMAND_SECONDS = Histogram(
     ["verb", "result"],
     buckets=(0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 30, 60, 120),
 )
-#: A hub that is restarted is back within 20 s; a cleaning must not fail for that.
-HUB_PATIENCE_SECONDS = 60.0
 
 
 class Execution:
     """Runs a command from its start, however far an earlier run of it has come."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - one for each thing that a run works with
         self,
         journal: Journal,
         delivery: Delivery,
@@ -43,6 +42,7 @@ class Execution:
         sealer: Sealer,
         seat: Callable[[int], Seat],
         hooks: Hooks,
+        prepared: PreparedSeats,
         access: Access | None = None,
     ) -> None:
         self._journal = journal
@@ -51,6 +51,7 @@ class Execution:
         self._sealer = sealer
         self._seat = seat
         self._hooks = hooks
+        self._prepared = prepared
         # a hash fills a core, and runs of Ansible need the others
         self._place_to_hash = asyncio.Semaphore(1)
         self._access = access or HubAlone()
@@ -61,6 +62,8 @@ class Execution:
             Verb.PURGE: self._clean,
             # emptied with its completion kept: a PURGE after it would find nothing to do
             Verb.DELETE: self._measure_and_clean,
+            Verb.PREPARE: self._prepare,
+            Verb.VERIFY: self._prepared.verify,
         }
 
     async def run(self, command: Command, finished: Callable[[], Awaitable[None]]) -> None:
@@ -89,9 +92,45 @@ class Execution:
         await self._journal.fail(command.id, error, time.monotonic() - began)
 
     async def _create(self, command: Command, began: float) -> bool:
+        handed_over = await self._prepared.hand_over(command, began)
+        if handed_over is not None:
+            return handed_over
+        await self._take_back(command, command.student)
+        hashed = await self._deploy(command, await self._open(command), began)
+        return await self._journal.finish_create(command, hashed, time.monotonic() - began)
+
+    async def _prepare(self, command: Command, began: float) -> bool:
+        self._prepared.admit()
+        before = await self._journal.prepared(command.student)
+        if before is not None and before.command != command.id:
+            await self._take_back(command, command.student)
+        await self._journal.begin_preparing(command)
+        password = await self._open(command)
+        # with the seat's own variables, before anything else is read: what changes meanwhile shows at the end
+        version = await self._prepared.version(command)
+        hashed = await self._deploy(command, password, began)
+        return await self._prepared.finish(command, version, hashed, began)
+
+    async def _take_back(self, command: Command, student: int) -> None:
+        """What was made ahead in the seat will not be handed over; what its workshop's hook has made is undone."""
+        prepared = await self._journal.prepared(student)
+        if prepared is None:
+            return
+        await self._journal.spoil_prepared(student)
+        undone = {"student": student, "last": None, "workshop": prepared.workshop}
+        await self._hook("cleanup", command.model_copy(update=undone), new_password())
+        await self._journal.forget_prepared(student)
+
+    async def _open(self, command: Command) -> str:
+        """Nobody is in the seat any more; its new password, which is where the workshop wants it, the hub excepted."""
+        self._delivery.admit(command.workshop)
         password = await self._password(command)
         await self._close_to_predecessor(command)
         await self._access.open(command.id, self._seat(command.student), command.workshop, password)
+        return password
+
+    async def _deploy(self, command: Command, password: str, began: float) -> str:
+        """A lab in the seat; the hash of its password."""
         # on the other core while Ansible starts
         hashing = asyncio.create_task(self._hash(password))
         tokens = await self._hook("create", command, password)
@@ -109,7 +148,7 @@ class Execution:
 
         await self._delivery.create(deployment, progress)
         await self._hook("post-copy", command, password, tokens.values())
-        return await self._journal.finish_create(command, await hashing, time.monotonic() - began)
+        return await hashing
 
     async def _hash(self, password: str) -> str:
         async with self._place_to_hash:
@@ -149,7 +188,7 @@ class Execution:
     async def _password(self, command: Command) -> str:
         sealed = await self._journal.sealed_password(command.id)
         if sealed is None:
-            raise CannotOpen("the journal holds no password for this CREATE; send the command anew")
+            raise CannotOpen(f"the journal holds no password for this {command.verb}; send the command anew")
         return self._sealer.open(sealed)
 
     async def _measure_and_clean(self, command: Command, began: float) -> bool:
@@ -159,6 +198,12 @@ class Execution:
         return await self._journal.finish_cleaning(command, completion, time.monotonic() - began)
 
     async def _reset(self, command: Command, began: float) -> bool:
+        if not self._hooks.found("reset", command.workshop):
+            # not silently: whoever resets a workshop expects more than emptied homes
+            log.warning("no reset hook", command=str(command.id), workshop=command.workshop)
+            self._note(
+                command, Progress("hook", 0, f"{command.workshop} has no reset hook: its seats are emptied"), began
+            )
         await self._lock_and_hook("reset", command)
         if command.last is None:
             return await self._clean(command, began)
@@ -190,6 +235,7 @@ class Execution:
 
     async def _empty(self, command: Command, student: int) -> None:
         seat = self._seat(student)
+        await self._take_back(command, student)
         await self._journal.close_login(student)
         await self._lock_out(seat.username)
         await self._access.shut(command.id, seat, command.workshop)
@@ -198,10 +244,10 @@ class Execution:
         await self._lock_out(seat.username)
 
     async def _lock_out(self, username: str) -> None:
-        await _patiently(lambda: self._hub.stop_server(username))
-        await _patiently(lambda: self._hub.evict(username))
+        await patiently(lambda: self._hub.stop_server(username))
+        await patiently(lambda: self._hub.evict(username))
         # one that was started between the two would write into the emptied home
-        await _patiently(lambda: self._hub.stop_server(username))
+        await patiently(lambda: self._hub.stop_server(username))
 
     async def _start_server(self, command: Command, began: float) -> None:
         username = self._seat(command.student).username
@@ -214,17 +260,6 @@ class Execution:
 
     def _note(self, command: Command, step: Progress, began: float) -> None:
         self._journal.note(command.id, step.step, step.percent, step.message, time.monotonic() - began)
-
-
-async def _patiently(call: Callable[[], Awaitable[None]]) -> None:
-    async for attempt in AsyncRetrying(
-        retry=retry_if_exception_type(HubUnavailable),
-        wait=wait_exponential(multiplier=0.2, max=5),
-        stop=stop_after_delay(HUB_PATIENCE_SECONDS),
-        reraise=True,
-    ):
-        with attempt:
-            await call()
 
 
 def _observe(command: Command, result: str, began: float) -> None:

@@ -20,6 +20,7 @@ from wod_backend_agent.hub import Hub, HubUnavailable
 from wod_backend_agent.journal import Journal
 from wod_backend_agent.reconciliation import Reconciliation
 from wod_backend_agent.scheduler import Scheduler
+from wod_common.capabilities import Capability
 from wod_common.heartbeat import INTERVAL_SECONDS, Heartbeat, HeartbeatReceipt
 
 log = structlog.get_logger()
@@ -64,7 +65,9 @@ class Vitals:
     scheduler: Scheduler
     hub: Hub
     concurrency: int
+    #: on the disk that fills up
     homes: Path
+    capabilities: frozenset[Capability]
     completions: Completions
 
     async def heartbeat(self) -> Heartbeat:
@@ -86,6 +89,7 @@ class Vitals:
             disk_free=disk.free,
             logins=logins,
             completions=self.completions.of(logins),
+            capabilities=sorted(self.capabilities),
         )
 
     async def _hub_answers(self) -> bool:

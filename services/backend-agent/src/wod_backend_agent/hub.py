@@ -19,5 +19,8 @@ class Hub(Protocol):
     async def evict(self, username: str) -> None:
         """Ends every cookie, OAuth token and API token of the student."""
 
+    async def runs_server(self, username: str) -> bool:
+        """Whether the hub has a server of the student, or is starting or stopping one; or raises HubUnavailable."""
+
     async def ready(self) -> str:
         """What ``/readyz`` shows; raises HubUnavailable."""

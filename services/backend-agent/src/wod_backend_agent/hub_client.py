@@ -15,6 +15,7 @@ from wod_backend_agent.hub import HubUnavailable
 CALL_LIMIT = 20.0  # seconds
 START_LIMIT = 60.0  # seconds until a started server answers
 STOP_LIMIT = 60.0  # seconds until a stopped server is gone
+WIPE_LIMIT = 150.0  # seconds until a server is gone with its storage
 PATIENCE = 0.2  # seconds between two looks
 
 #: A header of every answer of the hub, and of none of its proxy.
@@ -69,6 +70,21 @@ class JupyterHub:
         answer = await self._call("POST", f"/wod/seats/{username}/evict")
         if answer.status_code != HTTPStatus.NO_CONTENT:
             raise self._refused(f"end the logins of {username}", answer)
+
+    async def access(self, username: str) -> SecretStr:
+        """The seat's server gets this token and never the service's: whoever controls the server keeps what it is sent."""
+        answer = await self._call("POST", f"/wod/seats/{username}/access")
+        if answer.status_code != HTTPStatus.CREATED:
+            raise self._refused(f"open the server of {username} to the agent", answer)
+        return SecretStr(str(answer.json()["token"]))
+
+    async def wipe(self, username: str) -> None:
+        answer = await self._call("DELETE", f"/wod/seats/{username}/storage", WIPE_LIMIT)
+        if answer.status_code != HTTPStatus.NO_CONTENT:
+            raise self._refused(f"wipe the storage of {username}", answer)
+
+    async def runs_server(self, username: str) -> bool:
+        return bool(await self._server(username))
 
     async def ready(self) -> str:
         answer = await self._call("GET", "/api/")
@@ -139,10 +155,10 @@ class JupyterHub:
         server: dict[str, Any] = answer.json()
         return server
 
-    async def _call(self, method: str, path: str) -> httpx.Response:
+    async def _call(self, method: str, path: str, limit: float = CALL_LIMIT) -> httpx.Response:
         """Raises HubUnavailable also for an answer that is not the hub's: the proxy says 404 while it has no routes."""
         try:
-            answer = await self._client.request(method, path)
+            answer = await self._client.request(method, path, timeout=limit)
         except httpx.HTTPError as error:
             raise self._away(error) from error
         if HUBS_OWN not in answer.headers:

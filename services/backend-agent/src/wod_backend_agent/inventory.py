@@ -52,7 +52,14 @@ class Inventory:
                 f"the overlay's inventory has no host {self.host}: "
                 "add it there, or name another in WOD_AGENT_INVENTORY_HOST"
             )
-        return explained(message, self.files)
+        if _BROKEN in message:
+            return "\n".join([message, *(fault for path in self.files if (fault := _yaml_fault(path)))])
+        if any(sign in message for sign in _CANNOT_OPEN):
+            files = (
+                ", ".join(str(path) for path in self.files if VAULT_MARK in path.read_bytes()) or "what is encrypted"
+            )
+            return f"{message}\n{files} cannot be opened: mend WOD_AGENT_VAULT_PASSWORD_FILE, or encrypt it anew"
+        return message
 
     @property
     def files(self) -> list[Path]:
@@ -61,16 +68,6 @@ class Inventory:
         tops = dict.fromkeys([*self.own, *beside, *self.links.values()])
         files = (path for top in tops for path in (sorted(top.rglob("*")) if top.is_dir() else [top]))
         return [path for path in dict.fromkeys(files) if path.is_file()]
-
-
-def explained(message: str, files: Iterable[Path]) -> str:
-    """Ansible's message, with the file where it names none, and the way out."""
-    if _BROKEN in message:
-        return "\n".join([message, *(fault for path in files if (fault := _yaml_fault(path)))])
-    if any(sign in message for sign in _CANNOT_OPEN):
-        encrypted = ", ".join(str(path) for path in files if VAULT_MARK in path.read_bytes()) or "what is encrypted"
-        return f"{message}\n{encrypted} cannot be opened: mend WOD_AGENT_VAULT_PASSWORD_FILE, or encrypt it anew"
-    return message
 
 
 def _yaml_fault(path: Path) -> str | None:

@@ -1,23 +1,19 @@
 """The agent's memory on disk: commands, their events, and who holds which seat."""
 
-import asyncio
 import sqlite3
-from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from datetime import datetime
 from uuid import UUID
 
 from wod_backend_agent.completion_rows import LabInUse, read_labs_in_use
-from wod_backend_agent.database import Database
+from wod_backend_agent.journal_prepared import PreparedJournal
 from wod_backend_agent.journal_rows import (
-    SCHEMA,
     CommandRecord,
     HookResult,
     cleaned_before,
     end,
+    has_reports_before,
     held_by_others,
     insert,
     leave_seats,
@@ -57,16 +53,8 @@ class PendingReport:
     sealed_password: str | None
 
 
-class Journal:
-    """Every change is on the disk when its call returns; ``changed`` is called in the event loop after it, per command."""
-
-    def __init__(self, path: Path, changed: Callable[[UUID], None]) -> None:
-        self._database = Database(path, SCHEMA)
-        self._changed = changed
-        self._loop = asyncio.get_running_loop()
-
-    def close(self) -> None:
-        self._database.close()
+class Journal(PreparedJournal):
+    """Commands, their reports and the seats."""
 
     async def accept(self, command: Command, sealed_password: str | None) -> Acceptance:
         """Takes a command in, or recognises it by its id. Raises NotTheHolder and SeatsHeld."""
@@ -325,6 +313,10 @@ class Journal:
 
         return await self._database.run(work)
 
+    async def has_reports_before(self, command: Command) -> bool:
+        """Whether an earlier command of one of its seats has something to report."""
+        return await self._database.run(lambda db: has_reports_before(db, command))
+
     async def next_report(self, command: UUID) -> PendingReport | None:
         def work(db: sqlite3.Connection) -> PendingReport | None:
             row = db.execute(
@@ -365,16 +357,6 @@ class Journal:
             lambda db: db.execute("SELECT state, count(*) FROM commands GROUP BY state").fetchall()
         )
         return {str(state): int(count) for state, count in work.result()}
-
-    def _append(self, db: sqlite3.Connection, command: UUID, **fields: Any) -> None:
-        (last,) = db.execute("SELECT max(number) FROM events WHERE command = ?", (str(command),)).fetchone()
-        event = CommandEvent(number=(last or 0) + 1, at=datetime.now(UTC), **fields)
-        db.execute(
-            "INSERT INTO events (command, number, body) VALUES (?, ?, ?)",
-            (str(command), event.number, event.model_dump_json(exclude_none=True)),
-        )
-        # the loop is told here and reads after the commit: the journal's thread serves it in this order
-        self._loop.call_soon_threadsafe(self._changed, command)
 
 
 def _check_range(db: sqlite3.Connection, command: Command) -> None:

@@ -53,6 +53,15 @@ CREATE TABLE IF NOT EXISTS deployments (
     generation INTEGER NOT NULL,
     first_login TEXT
 );
+CREATE TABLE IF NOT EXISTS prepared (
+    student INTEGER PRIMARY KEY,
+    command TEXT NOT NULL,
+    workshop TEXT NOT NULL,
+    version TEXT NOT NULL DEFAULT '',
+    files TEXT NOT NULL DEFAULT '{}',
+    sealed_password TEXT NOT NULL DEFAULT '',
+    password_hash TEXT NOT NULL DEFAULT ''
+);
 CREATE TABLE IF NOT EXISTS hooks (
     command TEXT NOT NULL REFERENCES commands (id),
     hook TEXT NOT NULL,
@@ -161,6 +170,8 @@ def take_seat(db: sqlite3.Connection, command: Command, seat: int) -> None:
             "UPDATE seats SET holder = ?, last_holder = ? WHERE student = ?",
             (command.registration, command.registration, command.student),
         )
+    elif command.verb is Verb.PREPARE:
+        _release(db, command.student)
 
 
 def open_seat(db: sqlite3.Connection, command: Command, password_hash: str) -> None:
@@ -174,7 +185,8 @@ def open_seat(db: sqlite3.Connection, command: Command, password_hash: str) -> N
 def leave_seats(db: sqlite3.Connection, command: Command) -> None:
     """The command's seats are nobody's, but for one that the CREATE of its next holder waits for."""
     filed = db.execute("SELECT student FROM commands WHERE id = ?", (str(command.id),)).fetchone()["student"]
-    db.execute("INSERT OR IGNORE INTO cleaned VALUES (?, ?)", (filed, command.registration))
+    if command.registration is not None:
+        db.execute("INSERT OR IGNORE INTO cleaned VALUES (?, ?)", (filed, command.registration))
     promised = set() if command.last is None else _promised(db)
     for student in command.students:
         if student not in promised:
@@ -187,12 +199,17 @@ def _promised(db: sqlite3.Connection) -> set[int]:
 
 
 def _leave_seat(db: sqlite3.Connection, student: int) -> None:
+    _release(db, student)
+    db.execute("UPDATE seats SET password_hash = NULL WHERE student = ?", (student,))
+    db.execute("DELETE FROM deployments WHERE student = ?", (student,))
+
+
+def _release(db: sqlite3.Connection, student: int) -> None:
     db.execute(
         "INSERT OR IGNORE INTO cleaned SELECT student, holder FROM seats WHERE student = ? AND holder IS NOT NULL",
         (student,),
     )
-    db.execute("UPDATE seats SET holder = NULL, password_hash = NULL WHERE student = ?", (student,))
-    db.execute("DELETE FROM deployments WHERE student = ?", (student,))
+    db.execute("UPDATE seats SET holder = NULL WHERE student = ?", (student,))
 
 
 def read_state(db: sqlite3.Connection, command: UUID) -> CommandState:
@@ -221,6 +238,18 @@ def unfinished_rows(db: sqlite3.Connection, student: int | None) -> list[sqlite3
         "SELECT * FROM commands WHERE state IN (?, ?) AND (? IS NULL OR student = ?) ORDER BY position",
         (*UNFINISHED, student, student),
     ).fetchall()
+
+
+def has_reports_before(db: sqlite3.Connection, command: Command) -> bool:
+    """Among what is unreported alone, which is little."""
+    row = db.execute(
+        "SELECT 1 FROM events e JOIN commands c ON c.id = e.command WHERE NOT e.reported"
+        " AND c.position < (SELECT position FROM commands WHERE id = :id)"
+        " AND json_extract(c.body, '$.student') <= :last"
+        " AND coalesce(json_extract(c.body, '$.last'), json_extract(c.body, '$.student')) >= :first LIMIT 1",
+        {"id": str(command.id), "first": command.students[0], "last": command.students[-1]},
+    ).fetchone()
+    return row is not None
 
 
 def read_events(db: sqlite3.Connection, command: UUID, after: int) -> list[CommandEvent]:

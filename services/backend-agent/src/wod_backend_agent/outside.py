@@ -10,15 +10,15 @@ from pathlib import Path
 import httpx
 
 from wod_backend_agent.access import Access, HostAccess
-from wod_backend_agent.api_client import NativeApi
 from wod_backend_agent.app import Outside
 from wod_backend_agent.delivery.ansible import AnsibleDelivery
+from wod_backend_agent.delivery.base import Delivery
+from wod_backend_agent.delivery.hub import HubDelivery, Renderer, SeatHub
 from wod_backend_agent.delivery.line import Pace
 from wod_backend_agent.directory import LdapDirectory
-from wod_backend_agent.heartbeat import NativeHeartbeats
 from wod_backend_agent.hub_client import JupyterHub
 from wod_backend_agent.processes import end_runs
-from wod_backend_agent.reporting import NativeReporter
+from wod_backend_agent.reporters import reporter_for
 from wod_backend_agent.settings import Settings
 
 REPORT_TIMEOUT_SECONDS = 10.0
@@ -40,7 +40,7 @@ async def real_parts(settings: Settings) -> AsyncIterator[Outside]:
     runs.mkdir(mode=0o700, exist_ok=True)
     delivered = settings.state / "delivered"
     delivered.mkdir(mode=0o700, exist_ok=True)
-    delivery = AnsibleDelivery(
+    ansible = AnsibleDelivery(
         trees=settings.trees(),
         homes=settings.homes,
         runs=runs,
@@ -51,15 +51,19 @@ async def real_parts(settings: Settings) -> AsyncIterator[Outside]:
     )
     client = httpx.AsyncClient(base_url=str(settings.api_url), timeout=REPORT_TIMEOUT_SECONDS, trust_env=False)
     async with client, JupyterHub(url=str(settings.hub_url), token=settings.hub_token) as hub:
-        api = NativeApi(client, settings.api_username, settings.api_password)
-        access = await asyncio.to_thread(_access, settings, delivery)
-        heartbeats = NativeHeartbeats(api, settings.location)
-        async with aclosing(delivery):
-            yield Outside(delivery, hub, NativeReporter(api), heartbeats, access, AHEAD)
+        reporter, heartbeats = reporter_for(settings, client)
+        access = await asyncio.to_thread(_access, settings, ansible)
+        async with aclosing(ansible):
+            delivery = _through_hub(settings, ansible, hub, runs) if settings.delivery == "hub" else ansible
+            yield Outside(delivery, hub, reporter, heartbeats, access, AHEAD)
 
 
 def _names(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir()] if folder.is_dir() else []
+
+
+def _through_hub(settings: Settings, renderer: Renderer, hub: SeatHub, runs: Path) -> Delivery:
+    return HubDelivery(trees=settings.trees(), renderer=renderer, hub=hub, hub_url=str(settings.hub_url), runs=runs)
 
 
 def _access(settings: Settings, delivery: AnsibleDelivery) -> Access:

@@ -7,17 +7,19 @@ from typing import Protocol
 from uuid import UUID
 
 import structlog
-from pydantic import SecretStr
+from prometheus_client import Counter
+from pydantic import SecretStr, ValidationError
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential
 
 from wod_backend_agent.api_client import NativeApi, NotTaken
 from wod_backend_agent.journal import Journal, PendingReport
 from wod_common.commands import Command
-from wod_common.events import CommandEvent, EventType
+from wod_common.events import CommandEvent, CommandEventReceipt, EventType
 from wod_common.sealing import CannotOpen, Sealer
 
 log = structlog.get_logger()
 
+DROPPED = Counter("wod_agent_reports_dropped", "Reports that the api-db refused for good")
 FIRST_GAP_SECONDS = 0.2
 LONGEST_GAP_SECONDS = 5.0
 #: Repeating these would be answered the same for ever.
@@ -29,12 +31,18 @@ class Refused(Exception):
 
 
 class Reporter(Protocol):
+    @property
+    def in_seat_order(self) -> bool:
+        """Whether the end of a command may be told only after all that there is to tell of the seat's earlier ones."""
+
     async def report(self, command: Command, event: CommandEvent) -> None:
         """Returns when the event is stored; the same one may come again. Raises NotTaken or Refused."""
 
 
 class NativeReporter:
-    """To our api-db."""
+    """To our api-db, which knows the order of a seat's commands by itself."""
+
+    in_seat_order = False
 
     def __init__(self, api: NativeApi) -> None:
         self._api = api
@@ -45,6 +53,10 @@ class NativeReporter:
             raise Refused(f"the api-db answered {answer.status_code}")
         if not answer.is_success:
             raise NotTaken(f"the api-db answered {answer.status_code}")
+        try:
+            CommandEventReceipt.model_validate_json(answer.content)
+        except ValidationError:
+            raise NotTaken("something answered in the api-db's place; is its address right?") from None
 
 
 class Outbox:
@@ -101,10 +113,17 @@ class Outbox:
                 before_sleep=_log_gap(pending),
             ):
                 with attempt:
+                    await self._check_turn(pending)
                     await self._reporter.report(pending.command, event)
         except (Refused, CannotOpen) as error:
+            DROPPED.inc()
             log.warning("report dropped", command=str(pending.command.id), number=pending.event.number, why=str(error))
         await self._journal.mark_reported(pending.command.id, pending.event)
+
+    async def _check_turn(self, pending: PendingReport) -> None:
+        of_an_end = pending.event.type is EventType.DONE
+        if of_an_end and self._reporter.in_seat_order and await self._journal.has_reports_before(pending.command):
+            raise NotTaken("an earlier command of the seat is reported first")
 
     def _with_password(self, pending: PendingReport) -> CommandEvent:
         if pending.event.type is not EventType.DONE or pending.sealed_password is None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, FilePath, HttpUrl, Json, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from wod_backend_agent.accounts import LinuxAccounts
+from wod_backend_agent.accounts import LinuxAccounts, uid_here
 from wod_backend_agent.delivery.base import Seat
 from wod_backend_agent.directory import LdapServer
 from wod_backend_agent.trees import Trees
@@ -33,6 +33,8 @@ class Settings(BaseSettings):
     homes: Path
     #: student N runs under uid ``uid_base + N``; without it all seats share the agent's account
     uid_base: Annotated[int, Field(ge=1000)] | None = None
+    #: how workshops get into seats: ``ansible``, or ``hub`` where the agent has no access to the homes' disk
+    delivery: Literal["ansible", "hub"] = "ansible"
     #: ``linux``: each seat is a Linux account ``student<N>`` with its group, made where it is missing, under the uid above
     #: or, without ``uid_base``, one that the host chooses
     accounts: Literal["folders", "linux"] = "folders"
@@ -47,6 +49,8 @@ class Settings(BaseSettings):
     api_url: HttpUrl
     api_username: Annotated[str, Field(min_length=1)]
     api_password: Annotated[SecretStr, Field(min_length=1)]
+    #: what is at ``api_url``: our api-db, or an original one (``legacy``)
+    reporter: Literal["native", "legacy"] = "native"
     hub_url: HttpUrl
     #: what the agent presents to the hub
     hub_token: Token
@@ -119,6 +123,12 @@ class Settings(BaseSettings):
             raise ValueError(f"{PREFIX}LDAP_URL needs {', '.join(missing)} as well")
         return self
 
+    @model_validator(mode="after")
+    def _accounts_need_the_disk(self) -> Self:
+        if self.delivery == "hub" and self.accounts == "linux":
+            raise ValueError(f"{PREFIX}DELIVERY hub makes no Linux accounts; leave {PREFIX}ACCOUNTS at folders")
+        return self
+
     def ldap_server(self) -> LdapServer | None:
         if not (self.ldap_url and self.ldap_bind_dn and self.ldap_password and self.ldap_user_dn):
             return None
@@ -145,8 +155,12 @@ class Settings(BaseSettings):
         return LinuxAccounts(self.automation_account) if self.accounts == "linux" else None
 
     def seat(self, number: int) -> Seat:
-        uid = None if self.uid_base is None else self.uid_base + number
-        return Seat(number, self.homes / f"student{number}", uid)
+        username = f"student{number}"
+        if self.uid_base is not None:
+            uid: int | None = self.uid_base + number
+        else:
+            uid = uid_here(username) if self.accounts == "linux" else None
+        return Seat(number, self.homes / username, uid)
 
 
 def _setting(location: tuple[int | str, ...]) -> str:

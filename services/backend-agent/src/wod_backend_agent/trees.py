@@ -61,18 +61,18 @@ class Trees:
         for folders in (self._public, self._private):
             for group in groups:
                 for folder in folders:
-                    yield from variables_in(folder / "group_vars", group)
+                    yield from _variables_in(folder / "group_vars", group)
 
     def host_files(self, host: str) -> Iterator[Path]:
         for folder in self._private:
-            yield from variables_in(folder / "host_vars", host)
+            yield from _variables_in(folder / "host_vars", host)
 
     def workshop_files(self, asked: str, student: int) -> Iterator[Path]:
         """Variables of the workshop and then of the seat, a later file winning."""
         for folder in (*self._public, *self._private):
-            yield from variables_in(folder, f"variables_{workshop_of(asked)}")
+            yield from _variables_in(folder, f"variables_{workshop_of(asked)}")
         for folder in self._private:
-            yield from variables_in(folder, f"variables_student{student}")
+            yield from _variables_in(folder, f"variables_student{student}")
 
     def allows_broken_notebooks(self, asked: str) -> bool:
         """The overlay lists workshops, one a line, whose notebooks are delivered however they are; ``#`` begins a comment."""
@@ -86,14 +86,6 @@ class Trees:
         folders = [*reversed(self._public), *self._private]
         found = (next((path for folder in folders if (path := folder / name).is_file()), None) for name in names)
         return [path for path in found if path]
-
-    def files_in_layers(self, asked: str, student: int) -> dict[str, list[Path]]:
-        """For who reads them himself: between the layers stands what the inventory says of groups and of the host."""
-        return {
-            "groups": list(self.group_files()),
-            "host": list(self.host_files(self.host)),
-            "workshop": list(self.workshop_files(asked, student)),
-        }
 
     def templating_tasks(self, when: str) -> Path | None:
         """The overlay's tasks around the rendering, ``pre`` or ``post``."""
@@ -129,7 +121,7 @@ class Trees:
         return [self.private] if self.private else []
 
 
-def variables_in(folder: Path, name: str) -> Iterator[Path]:
+def _variables_in(folder: Path, name: str) -> Iterator[Path]:
     """As Ansible finds them: a file with or without an ending, or a folder of files."""
     for path in (folder / f"{name}{ending}" for ending in ENDINGS):
         if path.is_dir():

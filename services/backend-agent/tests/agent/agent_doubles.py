@@ -19,8 +19,10 @@ from wod_backend_agent.access import Access, HubAlone
 from wod_backend_agent.api_client import NotTaken
 from wod_backend_agent.app import Outside, create_app
 from wod_backend_agent.delivery.base import Delivery, DeliveryFailed, Deployment, Progress, Seat
+from wod_backend_agent.delivery.inspection import SeatContents
 from wod_backend_agent.hub import HubUnavailable
 from wod_backend_agent.settings import Settings
+from wod_common.capabilities import Capability
 from wod_common.commands import Command, Verb
 from wod_common.events import CommandEvent, EventType
 from wod_common.heartbeat import Heartbeat, HeartbeatReceipt, SeatInUse
@@ -59,6 +61,13 @@ def a_command(
         generation=order[0],
         sequence=order[1],
     )
+
+
+def for_nobody(
+    verb: Verb = Verb.PREPARE, student: int = 7, order: tuple[int, int] = (1, 1), workshop: str = "WKSHP-API101"
+) -> Command:
+    fields = a_command(Verb.PURGE, student, 1, order).model_dump()
+    return Command.model_validate(fields | {"verb": verb, "registration": None, "workshop": workshop})
 
 
 def a_range_reset(
@@ -110,7 +119,16 @@ class GatedDelivery:
     most_running: int = 0
     busy: set[int] = field(default_factory=set)
     turns: int = 0
+    #: what is found in every seat
+    files: dict[str, str] = field(default_factory=dict)
+    processes: int = 0
     let_go: asyncio.Event = field(default_factory=asyncio.Event)
+    capabilities: frozenset[Capability] = frozenset(Capability)
+    refuses: str = ""
+
+    def admit(self, workshop: str) -> None:
+        if self.refuses:
+            raise DeliveryFailed(self.refuses)
 
     async def create(self, deployment: Deployment, progress: Callable[[Progress], None]) -> None:
         self.calls.append(("create", deployment.seat.number))
@@ -132,6 +150,10 @@ class GatedDelivery:
     async def clean(self, run: UUID, seat: Seat) -> None:
         self.calls.append(("clean", seat.number))
         await self._wait(seat.number)
+
+    async def inspect(self, run: UUID, seat: Seat) -> SeatContents:
+        self.calls.append(("inspect", seat.number))
+        return SeatContents(dict(self.files), self.processes)
 
     def knows(self, workshop: str) -> bool:
         return workshop in {"WKSHP-API101", "CHLG-API101"}
@@ -161,6 +183,7 @@ class ObedientHub:
     calls: list[tuple[str, str]] = field(default_factory=list)
     away_for: int = 0
     slow_start: asyncio.Event | None = None
+    servers: set[str] = field(default_factory=set)
     start_cancelled: bool = False
 
     async def start_server(self, username: str) -> None:
@@ -177,6 +200,10 @@ class ObedientHub:
 
     async def evict(self, username: str) -> None:
         await self._do("evict", username)
+
+    async def runs_server(self, username: str) -> bool:
+        self._check_away()
+        return username in self.servers
 
     async def ready(self) -> str:
         self._check_away()
@@ -198,6 +225,7 @@ class CollectingReporter:
 
     events: defaultdict[UUID, list[CommandEvent]] = field(default_factory=lambda: defaultdict(list))
     away: bool = False
+    in_seat_order: bool = False
 
     async def report(self, command: Command, event: CommandEvent) -> None:
         if self.away:
@@ -256,7 +284,7 @@ class ApiDb:
         if request.headers["Authorization"] != f"Bearer jwt-{self.logins}":
             return Response(status_code=401)
         self.events[command].append(await request.json())
-        return Response("{}")
+        return JSONResponse({"state": "running"})
 
     async def _take_heartbeat(self, request: Request) -> Response:
         if self.answers and (refusal := self.answers.pop(0)) != 200:

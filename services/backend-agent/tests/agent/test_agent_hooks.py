@@ -4,9 +4,11 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import uuid4
 
 import psutil
 import pytest
+import structlog
 from agent_doubles import Agent, a_command, a_range_reset, running_agent, until
 
 from wod_backend_agent.delivery.base import RUN_MARKER
@@ -249,6 +251,21 @@ async def test_a_range_is_reset_by_one_hook_with_everybody_out(agent: Agent, tre
         f"student{number}" for number in range(5, 10)
     }
     assert agent.delivery.calls == []
+
+
+@pytest.mark.parametrize("last", [None, 8])
+async def test_a_reset_without_a_hook_says_so(agent: Agent, trees: Trees, last: int | None) -> None:
+    """A workshop that wants a reset has something to reset: an operator who forgot the hook must see it."""
+    await agent.do(a_command())
+    reset = a_command(Verb.RESET, order=(1, 2)) if last is None else a_range_reset(7, last, order=(1, 2))
+    with structlog.testing.capture_logs() as lines:
+        events = await agent.do(reset)
+    assert events[-1].type is EventType.DONE
+    assert "WKSHP-API101 has no reset hook: its seats are emptied" in [event.message for event in events]
+    assert [line["workshop"] for line in lines if line["event"] == "no reset hook"] == ["WKSHP-API101"]
+    trees.hook("reset", "true")
+    again = reset.model_copy(update={"id": uuid4(), "sequence": 3})
+    assert "hook" not in [event.step for event in await agent.do(again)]
 
 
 async def test_a_hook_that_cannot_be_run_is_an_error_that_says_so(agent: Agent, trees: Trees) -> None:

@@ -1,4 +1,5 @@
 import os
+import pwd
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,51 @@ def test_a_seat_has_a_home_and_where_wanted_an_account_of_its_own(tmp_path: Path
     assert settings_for(tmp_path).seat(7).uid is None
     seat = settings_for(tmp_path, uid_base=20_000).seat(7)
     assert (seat.uid, seat.home) == (20_007, tmp_path / "homes/student7")
+
+
+def test_a_seat_that_is_an_account_has_the_uid_that_the_host_has_chosen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = pwd.getpwuid(os.getuid())
+    monkeypatch.setattr(pwd, "getpwnam", {"student7": known}.__getitem__)
+    settings = settings_for(tmp_path, accounts="linux")
+    assert settings.seat(7).uid == os.getuid()
+    assert settings.seat(8).uid is None
+    assert settings_for(tmp_path, accounts="linux", uid_base=20_000).seat(7).uid == 20_007
+
+
+DIRECTORY = {
+    "WOD_AGENT_LDAP_URL": "ldaps://directory.example.org",
+    "WOD_AGENT_LDAP_BIND_DN": "cn=agent,dc=example,dc=org",
+    "WOD_AGENT_LDAP_PASSWORD": "hunter2",
+    "WOD_AGENT_LDAP_USER_DN": "uid={username},dc=example,dc=org",
+}
+
+
+def test_a_directory_is_whole_or_none(environment: pytest.MonkeyPatch) -> None:
+    assert take_settings().ldap_server() is None
+    for name, value in (COMPLETE | DIRECTORY).items():
+        environment.setenv(name, value)
+    server = take_settings().ldap_server()
+    assert server
+    assert server.dn(settings_for(Path("/srv")).seat(7)) == "uid=student7,dc=example,dc=org"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"WOD_AGENT_LDAP_BIND_DN": ""}, "WOD_AGENT_LDAP_BIND_DN"),
+        ({"WOD_AGENT_LDAP_USER_DN": "uid=student,dc=example,dc=org"}, "WOD_AGENT_LDAP_USER_DN"),
+        ({"WOD_AGENT_LDAP_USER_DN": "uid={nobody},dc=example,dc=org"}, "WOD_AGENT_LDAP_USER_DN"),
+        ({"WOD_AGENT_LDAP_URL": "directory.example.org"}, "WOD_AGENT_LDAP_URL"),
+        ({"WOD_AGENT_LDAP_CA": "/srv/nothing/there"}, "WOD_AGENT_LDAP_CA"),
+    ],
+)
+def test_a_directory_that_cannot_be_used_is_refused_at_the_start(
+    environment: pytest.MonkeyPatch, wrong: dict[str, str], named: str
+) -> None:
+    for name, value in (DIRECTORY | wrong).items():
+        environment.setenv(name, value)
+    with pytest.raises(Misconfigured, match=named) as refusal:
+        take_settings()
+    assert "hunter2" not in str(refusal.value)

@@ -24,6 +24,15 @@ class Verb(StrEnum):
     RESET = "RESET"
     PURGE = "PURGE"
     DELETE = "DELETE"
+    #: made ahead for whoever comes next: delivered, and open to nobody before a CREATE
+    PREPARE = "PREPARE"
+    #: compared with what it should be; nothing is changed
+    VERIFY = "VERIFY"
+
+
+#: Of these a command names no registration. A PURGE names none where it is a prepared seat's, which nobody has held.
+FOR_NOBODY = frozenset({Verb.PREPARE, Verb.VERIFY})
+MAY_BE_FOR_NOBODY = FOR_NOBODY | {Verb.PURGE}
 
 
 class CommandState(StrEnum):
@@ -45,7 +54,8 @@ class Command(BaseModel):
     assignment: the agent answers an older pair with ``superseded`` and touches nothing. Only a
     command of a listed legacy peer comes without them; it must name the registration that the
     agent's journal holds for the seat. The RESET of a range has the order of its registration's own seat, which is
-    any one of the range.
+    any one of the range. PREPARE, VERIFY and the PURGE of a seat that nobody has held name no registration, and are
+    always signed. A PREPARE begins a generation as the CREATE of an assignment does.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,7 +64,7 @@ class Command(BaseModel):
     verb: Verb
     location: Annotated[int, Field(ge=1)]
     student: StudentNumber
-    registration: RegistrationId
+    registration: RegistrationId | None = None
     workshop: WorkshopName
     generation: Order | None = None
     sequence: Order | None = None
@@ -69,6 +79,17 @@ class Command(BaseModel):
         ordered = self.generation is not None and self.sequence is not None
         if ordered != (self.authority == "signed"):
             raise ValueError("a signed command carries generation and sequence, a listed peer's carries neither")
+        return self
+
+    @model_validator(mode="after")
+    def _it_names_its_registration(self) -> "Command":
+        if self.registration is not None:
+            if self.verb in FOR_NOBODY:
+                raise ValueError(f"{self.verb} is for nobody and names no registration")
+        elif self.verb not in MAY_BE_FOR_NOBODY:
+            raise ValueError(f"{self.verb} names its registration")
+        elif self.authority != "signed":
+            raise ValueError("a command without a registration is signed")
         return self
 
     @model_validator(mode="after")

@@ -27,6 +27,11 @@ class EventType(StrEnum):
 WithoutNul = AfterValidator(lambda text: text.replace("\x00", ""))
 
 
+#: A seat that differs in more than this is told by the first of them.
+MOST_DIFFERENCES = 50
+Difference = Annotated[str, Field(max_length=300), WithoutNul]
+
+
 class CommandEvent(BaseModel):
     """One report. ``number`` counts from 1 per command: a repeated number is answered like the first and changes nothing."""
 
@@ -47,6 +52,10 @@ class CommandEvent(BaseModel):
     password: Annotated[SecretStr, Field(max_length=200), OnlyText] | None = None
     #: done of a CLEANUP: per cent of the delivered code cells that were run
     completion: Annotated[int, Field(ge=0, le=100)] | None = None
+    #: done of a PREPARE: tells what it delivered from every other state of the content
+    content_version: Annotated[str, Field(max_length=100, pattern=r"^[0-9a-z]*$")] | None = None
+    #: done of a VERIFY: what is not as it should be, a sentence each; empty where all is well
+    differences: Annotated[list[Difference], Field(max_length=MOST_DIFFERENCES)] | None = None
     #: failed: what the operator needs to see; holds nothing secret
     error: Annotated[str, Field(max_length=20_000), WithoutNul] | None = None
 

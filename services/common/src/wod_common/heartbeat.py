@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from wod_common.capabilities import Capability
 from wod_common.commands import Order, StudentNumber
 
 #: Between two heartbeats of an agent.
@@ -63,6 +64,8 @@ class Heartbeat(BaseModel):
     logins: Annotated[list[SeatLogin], Field(max_length=MOST_LOGINS)] = []
     #: of seats that somebody works in, the last measurement of each; repeated with every heartbeat
     completions: Annotated[list[SeatCompletion], Field(max_length=MOST_COMPLETIONS)] = []
+    #: what workshops may ask of it; None of an agent that does not tell
+    capabilities: Annotated[list[Capability], Field(max_length=len(Capability))] | None = None
 
 
 class SeatInUse(BaseModel):

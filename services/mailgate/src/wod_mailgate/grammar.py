@@ -12,7 +12,7 @@ from email.message import Message
 from email.parser import BytesHeaderParser, BytesParser
 from email.policy import Compat32
 
-from wod_common.commands import WORKSHOP_PATTERN, Verb
+from wod_common.commands import FOR_NOBODY, MAY_BE_FOR_NOBODY, WORKSHOP_PATTERN, Verb
 from wod_mailgate.replies import Refused
 
 _VERBS = "|".join(Verb)
@@ -22,7 +22,7 @@ _FOLD = re.compile(r"\r?\n(?=[ \t])")
 # the address is for people who read the mail; nothing here uses it
 _ADDRESS = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}"
 _ARGUMENTS = re.compile(
-    rf"(?P<student>[1-9][0-9]{{0,5}})(?:,(?P<last>[1-9][0-9]{{0,5}}))?[ \t]+(?P<registration>[1-9][0-9]{{0,18}})"
+    rf"(?P<student>[1-9][0-9]{{0,5}})(?:,(?P<last>[1-9][0-9]{{0,5}}))?[ \t]+(?P<registration>0|[1-9][0-9]{{0,18}})"
     rf"(?:[ \t]+(?P<email>{_ADDRESS}))?[ \t]*"
 )
 _LARGEST_REGISTRATION = 2**63 - 1
@@ -40,7 +40,8 @@ class Heading:
     verb: Verb
     student: int
     last_student: int | None
-    registration: int
+    #: None where the Subject says 0, nobody
+    registration: int | None
     email: str | None
 
 
@@ -99,20 +100,29 @@ def _heading(verb: Verb, arguments: str) -> Heading:
     if not match:
         raise Refused(f"{verb} takes a student number, a registration id and, optionally, one plain e-mail address")
     last = int(match["last"]) if match["last"] else None
-    heading = Heading(verb, int(match["student"]), last, int(match["registration"]), match["email"])
+    heading = Heading(verb, int(match["student"]), last, int(match["registration"]) or None, match["email"])
     _check_bounds(heading)
     return heading
 
 
 def _check_bounds(heading: Heading) -> None:
-    if heading.registration > _LARGEST_REGISTRATION:
-        raise Refused(f"the registration id {heading.registration} is too large")
+    _check_registration(heading.verb, heading.registration)
     if heading.last_student is None:
         return
     if heading.verb is not Verb.RESET:
         raise Refused(f"only RESET takes a range of students, {heading.verb} takes one")
     if heading.last_student < heading.student:
         raise Refused(f"the range {heading.student},{heading.last_student} ends before it begins")
+
+
+def _check_registration(verb: Verb, registration: int | None) -> None:
+    if registration is None:
+        if verb not in MAY_BE_FOR_NOBODY:
+            raise Refused(f"{verb} is for a registration, and 0 is nobody's id")
+    elif verb in FOR_NOBODY:
+        raise Refused(f"{verb} is for nobody: the registration id is 0")
+    elif registration > _LARGEST_REGISTRATION:
+        raise Refused(f"the registration id {registration} is too large")
 
 
 def _workshop(mail: Mail) -> str:

@@ -9,6 +9,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from wod_common.commands import Command
 from wod_mailgate.grammar import Instruction, Mail, header_values
+from wod_mailgate.replies import Refused
 
 #: Without Message-ID and Date two equal mails are one that came twice, or somebody's second try. An original api-db
 #: never repeats itself and a relay does so under a Message-ID, so what comes later than this is meant.
@@ -24,6 +25,9 @@ class UnsignedCommands:
     _recent: OrderedDict[str, tuple[UUID, float]] = field(default_factory=OrderedDict)
 
     def command(self, instruction: Instruction, mail: Mail, raw: bytes) -> Command:
+        """Raises Refused for what is done without a registration: a seat's holder alone could be asked about it."""
+        if instruction.registration is None:
+            raise Refused(f"{instruction.verb} without a registration is taken from the api-db alone, signed")
         return Command(
             id=self._id(instruction, mail, raw),
             verb=instruction.verb,

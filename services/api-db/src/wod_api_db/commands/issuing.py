@@ -10,6 +10,7 @@ from wod_api_db.commands.models import CommandRow
 from wod_api_db.db import Job, enqueue, now
 from wod_api_db.registrations.models import Registration
 from wod_api_db.states import COMMAND
+from wod_api_db.students.models import Student
 from wod_common.commands import CommandState, Verb
 
 SEND_COMMAND = "send-command"
@@ -44,16 +45,45 @@ async def issue(
         state=CommandState.QUEUED,
         due_at=now + delay,
     )
+    await _queue(session, command, at_once=not delay)
+
+
+async def issue_for_seat(
+    session: AsyncSession, student: Student, verb: Verb, workshop: str, *, delay: timedelta = timedelta()
+) -> CommandRow:
+    """The next command of a seat that no registration holds, its row locked."""
+    student.sequence += 1
+    command = CommandRow(
+        id=uuid4(),
+        student_id=student.id,
+        location_id=student.location_id,
+        verb=verb,
+        workshop=workshop,
+        generation=student.generation,
+        sequence=student.sequence,
+        state=CommandState.QUEUED,
+        due_at=now + delay,
+    )
+    await _queue(session, command, at_once=not delay)
+    return command
+
+
+async def _queue(session: AsyncSession, command: CommandRow, *, at_once: bool) -> None:
     session.add(command)
     await session.flush()
-    if not delay:
+    if at_once:
         await enqueue(session, Job(SEND_COMMAND, command.id))
 
 
 async def supersede(session: AsyncSession, registration: Registration) -> None:
     """The seat's outstanding command counts no more: what the agent still reports of it is a late report."""
     assert registration.student_id is not None
-    command = await repository.outstanding(session, registration.student_id)
+    await supersede_for_seat(session, registration.student_id)
+
+
+async def supersede_for_seat(session: AsyncSession, student_id: int) -> None:
+    """As ``supersede``, whoever the seat's command is for."""
+    command = await repository.outstanding(session, student_id)
     if command is not None:
         command.state = COMMAND.check(command.state, CommandState.SUPERSEDED)
         command.finished_at = now

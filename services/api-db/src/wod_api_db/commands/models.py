@@ -32,7 +32,8 @@ class CommandRow(Base):
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    registration_id: Mapped[int] = mapped_column(ForeignKey("registrations.id"))
+    #: None where no registration has asked: a seat made ahead, cleaned of that, or looked at
+    registration_id: Mapped[int | None] = mapped_column(ForeignKey("registrations.id"))
     student_id: Mapped[int] = mapped_column(ForeignKey("students.id"))
     location_id: Mapped[int] = mapped_column(ForeignKey("locations.id"))
     verb: Mapped[Verb] = state_column(Verb)

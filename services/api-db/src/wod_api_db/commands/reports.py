@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from wod_api_db.commands import repository
+from wod_api_db.commands import repository, seat_reports
 from wod_api_db.commands.models import CommandRow
 from wod_api_db.db import now
 from wod_api_db.registrations import lifecycle
@@ -27,6 +27,8 @@ async def take(
     registration_id, of_location = owner
     if of_location != location_id:
         raise Forbidden(f"command {command_id} is not of location {location_id}, which this account reports for")
+    if registration_id is None:
+        return await seat_reports.take(session, settings, command_id, event)
     registration = await registrations.lock(session, registration_id)
     assert registration is not None
     command = await repository.lock(session, command_id)

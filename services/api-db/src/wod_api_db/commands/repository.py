@@ -17,11 +17,15 @@ from wod_common.commands import CommandState, Verb
 DUE = CommandRow.state.in_(OUTSTANDING) & (CommandRow.due_at <= func.now())
 
 
-async def registration_of(session: AsyncSession, command_id: UUID) -> tuple[int, int] | None:
-    """The command's registration and location, without a lock: its registration's row is locked first."""
+async def registration_of(session: AsyncSession, command_id: UUID) -> tuple[int | None, int] | None:
+    """The command's registration, if it has one, and location, without a lock: its registration's row is locked first."""
     query = select(CommandRow.registration_id, CommandRow.location_id).where(CommandRow.id == command_id)
     row = (await session.execute(query)).one_or_none()
     return (row[0], row[1]) if row else None
+
+
+async def student_of(session: AsyncSession, command_id: UUID) -> int:
+    return (await session.execute(select(CommandRow.student_id).where(CommandRow.id == command_id))).scalar_one()
 
 
 async def lock(session: AsyncSession, command_id: UUID) -> CommandRow:

@@ -10,6 +10,7 @@ from wod_api_db.commands import repository
 from wod_api_db.commands.issuing import SEND_COMMAND
 from wod_api_db.commands.models import CommandRow
 from wod_api_db.db import Job, enqueue, now
+from wod_api_db.ready.repository import lock_seat
 from wod_api_db.registrations import repository as registrations
 from wod_api_db.states import OUTSTANDING
 from wod_common.problems import Conflict, NotFound
@@ -29,7 +30,10 @@ async def retry(session: AsyncSession, claims: Claims, command_id: UUID) -> Comm
     Raises NotFound, and Conflict for a command that is settled.
     """
     found = await get(session, command_id)
-    await registrations.lock(session, found.registration_id)
+    if found.registration_id is None:
+        await lock_seat(session, found.student_id)
+    else:
+        await registrations.lock(session, found.registration_id)
     command = await repository.lock(session, command_id)
     if command.state not in OUTSTANDING:
         raise Conflict(

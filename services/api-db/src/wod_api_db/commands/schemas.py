@@ -39,7 +39,7 @@ class CommandView(BaseModel):
     model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [EXAMPLE]})
 
     id: UUID
-    registration_id: int
+    registration_id: int | None = Field(description="None where the seat is made ahead, cleaned of that, or looked at")
     student_id: int
     location_id: int
     verb: Verb

@@ -5,7 +5,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from wod_api_db.commands import repository
+from wod_api_db.commands import repository, seat_reports
 from wod_api_db.commands.models import CommandRow
 from wod_api_db.commands.reports import fail_command
 from wod_api_db.commands.transports import (
@@ -20,11 +20,13 @@ from wod_api_db.commands.transports import (
 from wod_api_db.db import now
 from wod_api_db.locations.models import Location, Transport
 from wod_api_db.mail.sending import Relay, SmtpRelay
+from wod_api_db.ready.repository import first_seat_ahead, lock_seat
 from wod_api_db.registrations import lifecycle
 from wod_api_db.registrations import repository as registrations
 from wod_api_db.registrations.models import Registration
 from wod_api_db.settings import Settings, gap
 from wod_api_db.states import COMMAND, OUTSTANDING
+from wod_api_db.students.models import Student
 from wod_common.commands import Command, CommandState
 
 log = structlog.get_logger(__name__)
@@ -60,14 +62,12 @@ class CommandSender:
             row = await repository.claim(session, command_id, self._settings.lease)
             if row is None:
                 return None
-            registration = await registrations.read(session, row.registration_id)
-            assert registration is not None
             return Dispatch(
-                command=_wire(row, registration),
+                command=_wire(row, await _first_seat(session, row)),
                 attempts=row.attempts,
                 registration_id=row.registration_id,
                 recipient=row.location.command_address,
-                email=registration.email,
+                email=await _email(session, row.registration_id),
                 host=row.location.gate_host,
                 port=row.location.gate_port,
                 agent=_agent_access(row.location),
@@ -77,32 +77,53 @@ class CommandSender:
         self, dispatch: Dispatch, failure: TemporarySendingFailure | PermanentSendingFailure | None
     ) -> None:
         async with self._sessions.begin() as session:
-            registration = await registrations.lock(session, dispatch.registration_id)
-            assert registration is not None
+            holder = await _lock_holder(session, dispatch)
             row = await repository.lock(session, dispatch.command.id)
             if row.state not in OUTSTANDING:
                 return
             if failure is None:
-                await self._sent(session, row, registration)
-                await lifecycle.tell(session, registration, "command-sent", verb=row.verb)
+                await self._sent(session, row, holder)
             elif isinstance(failure, PermanentSendingFailure) or dispatch.attempts >= self._settings.attempts_limit:
-                await fail_command(session, registration, row, str(failure))
+                await _give_up(session, row, holder, str(failure))
             else:
                 row.error = str(failure)
                 row.due_at = now + gap(dispatch.attempts)
                 log.warning("command not sent", command=str(row.id), attempts=row.attempts, reason=str(failure))
 
-    async def _sent(self, session: AsyncSession, row: CommandRow, registration: Registration) -> None:
+    async def _sent(self, session: AsyncSession, row: CommandRow, holder: Registration | Student) -> None:
         row.sent_at = now
         row.error = None
         # an original back end never says that it has accepted, and a CREATE sent again changes its seat's password
-        confirms = registration.location.last_heartbeat_at is not None
+        confirms = isinstance(holder, Student) or holder.location.last_heartbeat_at is not None
         if COMMAND.may(row.state, CommandState.SENT):
             row.state = CommandState.SENT
             row.due_at = now + (self._settings.confirmation_limit if confirms else self._settings.silence_limit)
         else:  # the agent's report was quicker than the answer to the sending
             row.due_at = now + self._settings.silence_limit
         await session.flush()
+        if isinstance(holder, Registration):
+            await lifecycle.tell(session, holder, "command-sent", verb=row.verb)
+
+
+async def _lock_holder(session: AsyncSession, dispatch: Dispatch) -> Registration | Student:
+    """The row to be locked before the command's: of a registration's command its own, else the seat's."""
+    if dispatch.registration_id is None:
+        return await lock_seat(session, await repository.student_of(session, dispatch.command.id))
+    registration = await registrations.lock(session, dispatch.registration_id)
+    assert registration is not None
+    return registration
+
+
+async def _give_up(session: AsyncSession, row: CommandRow, holder: Registration | Student, reason: str) -> None:
+    if isinstance(holder, Student):
+        await seat_reports.fail_command(session, holder, row, reason)
+    else:
+        await fail_command(session, holder, row, reason)
+
+
+async def _email(session: AsyncSession, registration_id: int | None) -> str:
+    registration = await registrations.read(session, registration_id) if registration_id is not None else None
+    return registration.email if registration else ""
 
 
 def _agent_access(location: Location) -> AgentAccess | None:
@@ -112,7 +133,15 @@ def _agent_access(location: Location) -> AgentAccess | None:
     return AgentAccess(location.agent_url, location.sealed_agent_token or "")
 
 
-def _wire(row: CommandRow, registration: Registration) -> Command:
+async def _first_seat(session: AsyncSession, row: CommandRow) -> int | None:
+    """Of the range that its registration was taken for, or that the seat is made ahead for."""
+    if row.registration_id is None:
+        return await first_seat_ahead(session, row.student_id)
+    registration = await registrations.read(session, row.registration_id)
+    return registration.range_first if registration else None
+
+
+def _wire(row: CommandRow, first_seat: int | None) -> Command:
     return Command(
         id=row.id,
         verb=row.verb,
@@ -123,5 +152,5 @@ def _wire(row: CommandRow, registration: Registration) -> Command:
         workshop=row.workshop,
         generation=row.generation,
         sequence=row.sequence,
-        first_seat=registration.range_first,
+        first_seat=first_seat,
     )

@@ -41,7 +41,7 @@ class Dispatch:
 
     command: Command
     attempts: int
-    registration_id: int
+    registration_id: int | None
     recipient: str
     email: str
     host: str
@@ -68,7 +68,7 @@ def build_mail(dispatch: Dispatch, settings: Settings) -> EmailMessage:
     """The command as a mail with a token of this minute; CREATE alone names the person's address."""
     command = dispatch.command
     seats = f"{command.student},{command.last}" if command.last else str(command.student)
-    words = [command.verb, seats, str(command.registration)]
+    words = [command.verb, seats, str(command.registration or 0)]
     if command.verb is Verb.CREATE and dispatch.email.isascii():
         words.append(dispatch.email)
     mail = EmailMessage(policy=SMTP.clone(max_line_length=998))

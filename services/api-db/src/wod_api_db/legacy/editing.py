@@ -11,6 +11,7 @@ from wod_api_db.legacy.answers import flush_or_refuse, refuse
 from wod_api_db.legacy.schemas import NewWorkshop, WorkshopChange
 from wod_api_db.workshops.definition import WorkshopDefinition
 from wod_api_db.workshops.models import Placement, Workshop
+from wod_api_db.workshops.needs import lacking, why_refused
 
 _OF_THE_PLACEMENT = {"capacity", "range"}
 _NOT_COLUMNS = _OF_THE_PLACEMENT | {"location"}
@@ -26,6 +27,8 @@ async def create(session: AsyncSession, wanted: NewWorkshop) -> Workshop:
     row = Workshop(**_columns(definition))
     session.add(row)
     await flush_or_refuse(session, HTTPStatus.CONFLICT, f"there is or was a workshop {wanted.notebook}; PUT changes it")
+    if missing := lacking(location, row):
+        raise refuse(HTTPStatus.CONFLICT, why_refused(row.notebook, location, missing))
     first, last = definition.range
     session.add(
         Placement(

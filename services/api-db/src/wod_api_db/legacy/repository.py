@@ -136,7 +136,7 @@ async def cleaned_up(session: AsyncSession, ids: Collection[int]) -> set[int]:
         CommandRow.verb.in_((Verb.CLEANUP, Verb.DELETE)),
         CommandRow.state == CommandState.DONE,
     )
-    return set((await session.execute(query)).scalars())
+    return {row for row in (await session.execute(query)).scalars() if row is not None}
 
 
 async def special_badges(session: AsyncSession, ids: Collection[int]) -> dict[int, int]:

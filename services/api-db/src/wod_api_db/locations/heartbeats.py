@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from wod_api_db.locations import heartbeat_repository as repository
 from wod_api_db.notices.service import notify
 from wod_api_db.registrations import lifecycle
+from wod_api_db.workshops import needs
 from wod_common.heartbeat import SILENCE_SECONDS, Heartbeat, HeartbeatReceipt, SeatCompletion, SeatInUse, SeatLogin
 
 #: A location is back when it has been well for this long: one that comes and goes is told of once, not every time.
@@ -26,10 +27,12 @@ def why_unhealthy(name: str, *, silent: bool) -> str:
 
 async def take(session: AsyncSession, location_id: int, heartbeat: Heartbeat) -> HeartbeatReceipt:
     """Keeps the figures, the first logins and how far everyone is; answers who is in."""
-    await repository.keep(session, location_id, heartbeat.model_dump(mode="json", exclude={"logins", "completions"}))
+    told = {"logins", "completions", "capabilities"}
+    await repository.keep(session, location_id, heartbeat.model_dump(mode="json", exclude=told))
     seats = await repository.seats_in_use(session, location_id)
     await _first_logins(session, seats, heartbeat.logins)
     await _completions(session, seats, heartbeat.completions)
+    await needs.learn(session, location_id, heartbeat.capabilities)
     return HeartbeatReceipt(
         seats=[SeatInUse(student=row.number, generation=row.generation, seconds_left=row.seconds_left) for row in seats]
     )

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CheckConstraint, text
+from sqlalchemy import ARRAY, CheckConstraint, Text, text
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -56,6 +56,8 @@ class Location(Base):
     steady_since: Mapped[datetime | None]
     #: the operator was told that it is silent, or that its hub does not answer
     unhealthy_since: Mapped[datetime | None]
+    #: what its agent can do for a workshop (``wod_common.capabilities``); None of one that has never told
+    capabilities: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
     #: the agent's last report of itself
     health: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
 

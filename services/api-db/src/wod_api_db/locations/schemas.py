@@ -74,6 +74,7 @@ _EXAMPLE: dict[str, Any] = {
     "drained_at": None,
     "paused": None,
     "last_heartbeat_at": "2026-11-23T10:00:05Z",
+    "capabilities": ["appliance", "compile", "hooks", "kept-home", "ldap", "varpass"],
     "health": {
         "version": "0.1.0",
         "hub": True,
@@ -173,6 +174,9 @@ class LocationView(BaseModel):
     drained_at: datetime | None = Field(description="It takes nobody new since; who is in stays")
     paused: str | None = Field(description="The text of the pause that hinders registration here")
     last_heartbeat_at: datetime | None = Field(description="Null where no agent has ever reported")
+    capabilities: list[str] | None = Field(
+        description="What workshops may ask of its delivery; null where no agent has ever told, and none is judged"
+    )
     health: dict[str, Any] = Field(description="The figures of the last heartbeat")
 
 

@@ -38,6 +38,7 @@ _COPIED = (
     "agent_url",
     "drained_at",
     "last_heartbeat_at",
+    "capabilities",
     "health",
 )
 

@@ -6,7 +6,7 @@ It is made anew with every migration: its conditions are those that this release
 from typing import Any
 
 from pgqueuer.adapters.persistence.qb import QueryQueueBuilder
-from sqlalchemy import Select, exists, literal_column, select
+from sqlalchemy import Select, and_, case, exists, literal_column, select
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
 from wod_api_db.commands.issuing import SEND_COMMAND
@@ -98,7 +98,8 @@ BEGIN
     ON CONFLICT DO NOTHING
     RETURNING made.id, made.created_at INTO registration_id, created_at;
     IF NOT FOUND THEN outcome := 'overtaken'; RETURN; END IF;
-    UPDATE students s SET state = 'assigned', generation = s.generation + 1, sequence = 1 WHERE s.id = seat.id;
+    UPDATE students s SET state = 'assigned', generation = s.generation + 1, sequence = 1,
+        prepared_placement_id = NULL, prepared_version = NULL, prepared_at = NULL WHERE s.id = seat.id;
     INSERT INTO registration_events (registration_id, type, state, data) VALUES (registration_id, 'registered',
         'registered', jsonb_build_object('seat', 'student' || seat.number, 'location', placement.location));
     INSERT INTO mails (id, registration_id, template, recipient, message_id, dedup_key, created_at) VALUES (given_mail,
@@ -194,15 +195,22 @@ def _pause_where_it_is_given() -> str:
 
 
 def _free_seat() -> str:
-    """The lowest of the range. One that another transaction is taking is passed over."""
+    """One that is ready for this placement with today's content, else the lowest free one of the range; the last resort
+    is one that is ready for something else. One that another transaction is taking is passed over.
+    """
+    ready = and_(
+        Student.state == StudentState.READY,
+        Student.prepared_placement_id == literal_column("placement.id"),
+        Student.prepared_version == literal_column("workshop.content_version"),
+    )
     query = (
         select(Student.id, Student.number)
         .where(
             Student.location_id == literal_column("placement.location_id"),
             Student.number.between(literal_column("placement.first_seat"), literal_column("placement.last_seat")),
-            Student.state == StudentState.FREE,
+            Student.state.in_([StudentState.FREE, StudentState.READY]),
         )
-        .order_by(Student.number)
+        .order_by(case((ready, 0), (Student.state == StudentState.FREE, 1), else_=2), Student.number)
         .limit(1)
         .with_for_update(skip_locked=True)
     )

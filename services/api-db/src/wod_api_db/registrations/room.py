@@ -11,8 +11,9 @@ from wod_api_db.workshops.models import Placement
 
 
 def room() -> ColumnElement[int]:
-    """Correlated to ``Placement``: the smaller of what its capacity leaves and the free seats of its range.
+    """Correlated to ``Placement``: the smaller of what its capacity leaves and the seats of its range that are free or ready.
 
+    A ready seat is one of them, also one that was made ahead for another workshop: it is taken when no other is free.
     None where the placement is closed or being reset, or its location drained or paused.
     """
     uncleaned = (
@@ -25,7 +26,7 @@ def room() -> ColumnElement[int]:
         .correlate(Placement)
         .scalar_subquery()
     )
-    free = _seats().where(Student.state == StudentState.FREE).scalar_subquery()
+    free = _seats().where(Student.state.in_([StudentState.FREE, StudentState.READY])).scalar_subquery()
     left = func.greatest(0, func.least(Placement.capacity - uncleaned, free))
     return case((_open(), left), else_=0)
 

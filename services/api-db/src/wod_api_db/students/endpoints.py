@@ -1,11 +1,13 @@
 """Seats over REST, for operators."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from wod_api_db.accounts.dependencies import Moderator
+from wod_api_db.commands.schemas import CommandView
 from wod_api_db.db import SessionDep
 from wod_api_db.openapi import page_example
 from wod_api_db.paging import Page, PositionDep, page_of
@@ -25,6 +27,8 @@ EXAMPLE: dict[str, Any] = {
     "state": "assigned",
     "generation": 3,
     "sequence": 1,
+    "prepared_version": None,
+    "prepared_at": None,
 }
 
 
@@ -40,6 +44,8 @@ class StudentView(BaseModel):
     state: StudentState
     generation: int = Field(description="Counts the assignments of the seat")
     sequence: int = Field(description="Counts the commands of the present assignment")
+    prepared_version: str | None = Field(description="The content that was, or is being, deployed ahead")
+    prepared_at: datetime | None = Field(description="Since when it is ready")
 
 
 @router.get("", responses=page_example(EXAMPLE) | responses(Unauthorized, Forbidden))
@@ -59,6 +65,15 @@ async def list_students(
 async def show_student(student_id: StudentId, session: SessionDep, _: Moderator) -> StudentView:
     """One seat."""
     return StudentView.model_validate(await service.get(session, student_id))
+
+
+@router.post("/{student_id}/verify", status_code=202, responses=responses(Unauthorized, Forbidden, NotFound, Conflict))
+async def verify_student(student_id: StudentId, session: SessionDep, moderator: Moderator) -> CommandView:
+    """Has a free or ready seat compared with what it should be; GET /api/v1/commands/{id} shows what was found.
+
+    Nobody gets the seat meanwhile, and one that differs is cleaned.
+    """
+    return CommandView.model_validate(await service.verify(session, moderator, student_id))
 
 
 @router.post("/{student_id}/clean", responses=responses(Unauthorized, Forbidden, NotFound, Conflict))

@@ -1,6 +1,8 @@
 """Seats: numbered, re-usable accounts. A student is not a person."""
 
-from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wod_api_db.columns import state_column
@@ -15,6 +17,7 @@ class Student(Base):
     __table_args__ = (
         UniqueConstraint("location_id", "number"),
         CheckConstraint("number >= 1", name="students_count_from_one"),
+        Index("students_prepared", "prepared_placement_id", postgresql_where=text("prepared_placement_id IS NOT NULL")),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -25,6 +28,14 @@ class Student(Base):
     sequence: Mapped[int] = mapped_column(server_default="0")
     #: kept from the report of the CREATE until the seat is cleaned
     sealed_password: Mapped[str | None]
+    #: what was deployed ahead, or is being: for which placement, from which content; and since when it is ready
+    prepared_placement_id: Mapped[int | None] = mapped_column(ForeignKey("placements.id"))
+    prepared_version: Mapped[str | None]
+    prepared_at: Mapped[datetime | None]
+
+    def forget_prepared(self) -> None:
+        """Nothing that was made ahead is in the seat any more, or it is handed over."""
+        self.prepared_placement_id = self.prepared_version = self.prepared_at = None
 
     @property
     def username(self) -> str:

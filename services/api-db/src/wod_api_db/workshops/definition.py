@@ -134,6 +134,8 @@ class WorkshopDefinition(BaseModel):
     notebook: str
     #: SHA-256 over the names and bytes of the folder's files, hexadecimal: a seat prepared from another is stale
     content_version: str
+    #: it has programs of its own, in scripts/ beside it, that run around its commands
+    hooks: bool = False
     name: Annotated[str, BeforeValidator(_line_of_text(200, needed=True))]
     description: LongText = ""
     active: Flag
@@ -172,5 +174,7 @@ class WorkshopDefinition(BaseModel):
 
 #: Keys of a ``wod.yml`` and the fields they fill.
 KEYS = {
-    to_camel(field): field for field in WorkshopDefinition.model_fields if field not in {"notebook", "content_version"}
+    to_camel(field): field
+    for field in WorkshopDefinition.model_fields
+    if field not in {"notebook", "content_version", "hooks"}
 }

@@ -8,9 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from wod_api_db.db import now
 from wod_api_db.locations.models import Location
+from wod_api_db.notices.models import Notice
 from wod_api_db.workshops.definition import WorkshopDefinition
 from wod_api_db.workshops.importing import ImportReport
 from wod_api_db.workshops.models import Placement, Workshop
+from wod_api_db.workshops.needs import NOTICE, lacking, why_refused
 from wod_api_db.workshops.overlaps import Stored, is_the_authors
 from wod_api_db.workshops.sync_report import Change, SyncReport
 
@@ -44,6 +46,7 @@ class Differences:
                 self._add_placement(workshop, definition, location, rank)
             else:
                 self._update_placement(placement, definition, location, rank)
+                self._close_impossible(placement, workshop, location, definition)
 
     def retire_missing(self) -> None:
         """A workshop that was found and refused keeps what is stored; one whose folder is gone takes nobody new."""
@@ -79,19 +82,30 @@ class Differences:
 
     def _add_placement(self, workshop: Workshop, definition: WorkshopDefinition, location: Location, rank: int) -> None:
         first, last = definition.range
-        self.session.add(
-            Placement(
-                workshop=workshop,
-                location_id=location.id,
-                first_seat=first,
-                last_seat=last,
-                capacity=definition.capacity,
-                rank=rank,
-            )
+        placement = Placement(
+            workshop=workshop,
+            location_id=location.id,
+            first_seat=first,
+            last_seat=last,
+            capacity=definition.capacity,
+            rank=rank,
         )
+        self.session.add(placement)
+        self._close_impossible(placement, workshop, location, definition)
         if definition.notebook in self.stored.workshops:
             self._changed(definition.notebook, f"placement at {location.name}", "none", f"seats {first} to {last}")
         self._note_missing_seats(definition, location)
+
+    def _close_impossible(
+        self, placement: Placement, workshop: Workshop, location: Location, definition: WorkshopDefinition
+    ) -> None:
+        """Where the location's delivery cannot give what the workshop needs, nobody is let in, and the operator is told."""
+        if placement.closed_at is not None or not (missing := lacking(location, workshop)):
+            return
+        placement.closed_at = now
+        why = why_refused(definition.notebook, location, missing)
+        self._note(definition, "range", f"{why}; the placement is closed")
+        self.session.add(Notice(kind=NOTICE, text=f"{why}. It takes nobody there", location_id=location.id))
 
     def _update_placement(
         self, placement: Placement, definition: WorkshopDefinition, location: Location, rank: int

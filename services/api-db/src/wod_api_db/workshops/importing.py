@@ -19,6 +19,7 @@ from wod_common.wod_yml import FILE as METADATA
 from wod_common.wod_yml import MAX_BYTES, Entry, MalformedMetadata, read_metadata
 
 CHECKPOINTS = ".ipynb_checkpoints"
+HOOKS = ("create", "post-copy", "cleanup", "reset")
 #: Beyond these a folder is no workshop but a mistake, or an attempt to keep us reading.
 MAX_FILES = 10_000
 MAX_FOLDER_BYTES = 2 * 1024**3
@@ -158,11 +159,17 @@ def _read_limited(file: Path) -> bytes:
 
 def _define(file: Path, entries: dict[str, Entry], version: str) -> WorkshopDefinition:
     values: dict[str, Any] = {key: entry.value for key, entry in entries.items() if key in KEYS}
-    values |= {"notebook": file.parent.name, "contentVersion": version}
+    values |= {"notebook": file.parent.name, "contentVersion": version, "hooks": _has_hooks(file.parent)}
     try:
         return WorkshopDefinition.model_validate(values)
     except ValidationError as error:
         raise Refused(*(_refusal(file, entries, item["loc"], item["msg"]) for item in error.errors())) from error
+
+
+def _has_hooks(folder: Path) -> bool:
+    """Beside the workshop, or beside the overlay's ``notebooks``."""
+    parents = [folder.parent, *([folder.parent.parent] if folder.parent.name == "notebooks" else [])]
+    return any(os.path.lexists(parent / "scripts" / f"{kind}-{folder.name}.sh") for parent in parents for kind in HOOKS)
 
 
 def _refusal(file: Path, entries: dict[str, Entry], location: tuple[int | str, ...], message: str) -> Refusal:

@@ -33,6 +33,8 @@ class Workshop(Base):
     ldap: Mapped[bool]
     varpass: Mapped[bool]
     compile: Mapped[list[str]]
+    #: programs of its own run around its commands
+    hooks: Mapped[bool] = mapped_column(server_default=false())
     replay_id: Mapped[int | None]
     replay_link: Mapped[str]
     workshop_img: Mapped[str]
@@ -71,6 +73,8 @@ class Placement(Base):
         UniqueConstraint("workshop_id", "location_id"),
         CheckConstraint("first_seat BETWEEN 1 AND last_seat", name="placements_range_is_in_order"),
         CheckConstraint("capacity >= 0", name="placements_capacity_is_not_negative"),
+        CheckConstraint("ready_minimum >= 0", name="placements_ready_minimum_is_not_negative"),
+        Index("placements_with_ready_seats", "id", postgresql_where=text("ready_minimum > 0")),
         Index("placements_range_reset", "id", postgresql_where=text("range_reset IS NOT NULL")),
     )
 
@@ -87,6 +91,12 @@ class Placement(Base):
     reset_range: Mapped[bool] = mapped_column(server_default=false())
     #: nobody is let in while this is set
     range_reset: Mapped[RangeReset | None] = state_column(RangeReset, nullable=True)
+
+    #: the operator's choice: so many seats are deployed ahead
+    ready_minimum: Mapped[int] = mapped_column(server_default="0")
+    #: of seats that could not be: how many in a row, and when the next one is tried
+    ready_failures: Mapped[int] = mapped_column(server_default="0")
+    ready_retry_at: Mapped[datetime | None]
 
     workshop: Mapped[Workshop] = relationship(lazy="raise")
     location: Mapped[Location] = relationship(lazy="raise")

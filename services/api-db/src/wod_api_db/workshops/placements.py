@@ -39,6 +39,7 @@ _EXAMPLE: dict[str, Any] = {
     "closed_at": None,
     "reset_range": False,
     "range_reset": None,
+    "ready_minimum": 2,
 }
 
 
@@ -69,6 +70,9 @@ class PlacementChange(BaseModel):
     capacity: Capacity | None = None
     rank: Rank | None = None
     reset_range: bool | None = Field(default=None, description="Seats are reset all together, when the last one is out")
+    ready_minimum: Annotated[int, Field(ge=0, le=LARGEST_SEATS)] | None = Field(
+        default=None, description="So many seats are deployed ahead, and handed over at once to whoever registers"
+    )
     closed: bool | None = Field(default=None, description="A closed placement takes nobody; who is in stays")
 
     @model_validator(mode="after")
@@ -96,6 +100,7 @@ class PlacementView(BaseModel):
     closed_at: datetime | None
     reset_range: bool
     range_reset: RangeReset | None = Field(description="Where the reset of the whole range stands, if there is one")
+    ready_minimum: int = Field(description="How many seats are kept deployed ahead")
 
 
 class PlacementList(BaseModel):
@@ -179,4 +184,5 @@ def _view(notebook: str, placement: Placement, room: int) -> PlacementView:
         closed_at=placement.closed_at,
         reset_range=placement.reset_range,
         range_reset=placement.range_reset,
+        ready_minimum=placement.ready_minimum,
     )

@@ -18,6 +18,8 @@ from wod_api_db.locations.models import Location
 from wod_api_db.locations.service import some, unknown
 from wod_api_db.workshops import placement_repository as repository
 from wod_api_db.workshops.models import Placement, RangeReset, Workshop
+from wod_api_db.workshops.needs import lacking, why_refused
+from wod_common.capabilities import Capability
 from wod_common.problems import Conflict, NotFound, Unprocessable
 
 
@@ -76,6 +78,7 @@ async def _place(session: AsyncSession, workshop: Workshop, terms: Terms) -> Non
         placement.capacity, placement.rank = terms.capacity, terms.rank
         placement.closed_at = None
         placement.imported = False
+        _can_be_given(location, workshop)
         await _range_is_free(session, location, placement, changed=changed)
     await session.flush()
 
@@ -92,16 +95,30 @@ async def change(
         placement.capacity = wanted.get("capacity", placement.capacity)
         placement.rank = wanted.get("rank", placement.rank)
         placement.reset_range = wanted.get("reset_range", placement.reset_range)
+        if "ready_minimum" in wanted:
+            _can_be_kept_ready(location, wanted["ready_minimum"])
+            # whoever changes it wants to see now whether it works
+            placement.ready_minimum, placement.ready_retry_at = wanted["ready_minimum"], None
         reopened = wanted.get("closed") is False and placement.closed_at is not None
         if "closed" in wanted:
             placement.closed_at = (placement.closed_at or now) if wanted["closed"] else None
         changed = (placement.first_seat, placement.last_seat) != before
+        if reopened:
+            _can_be_given(location, await workshop_named(session, notebook))
         if changed or reopened:
             await _range_is_free(session, location, placement, changed=changed)
         if changed:
             placement.imported = False
     await session.flush()
     await record(session, claims, "placement.change", "placement", f"{notebook}@{location_id}", **wanted)
+
+
+def _can_be_kept_ready(location: Location, minimum: int) -> None:
+    if minimum and location.capabilities is not None and Capability.KEPT_HOME not in location.capabilities:
+        raise Conflict(
+            f"{location.name} keeps no files while nobody is in a seat, so no seat can be ready there: "
+            "set ready_minimum to 0, or raise it where the location delivers through Ansible"
+        )
 
 
 async def _locked(session: AsyncSession, notebook: str, location_id: int) -> tuple[Location, Placement]:
@@ -119,6 +136,11 @@ def nowhere(notebook: str, location_id: int) -> NotFound:
     return NotFound(
         f"{notebook} has no placement at location {location_id}; GET /api/v1/workshops/{notebook}/placements lists them"
     )
+
+
+def _can_be_given(location: Location, workshop: Workshop) -> None:
+    if missing := lacking(location, workshop):
+        raise Conflict(why_refused(workshop.notebook, location, missing))
 
 
 async def _range_is_free(session: AsyncSession, location: Location, placement: Placement, *, changed: bool) -> None:

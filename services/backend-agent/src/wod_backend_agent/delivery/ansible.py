@@ -14,21 +14,23 @@ from wod_backend_agent.accounts import LinuxAccounts
 from wod_backend_agent.appliance import SeatPlace
 from wod_backend_agent.content import UnsafeContent, is_notebook, mode, workshop_files, workshop_of
 from wod_backend_agent.delivery.base import DeliveryFailed, Deployment, Progress, Seat
-from wod_backend_agent.delivery.fed_runs import Order
+from wod_backend_agent.delivery.fed_runs import Opening, Stamp
+from wod_backend_agent.delivery.inspection import SeatContents
 from wod_backend_agent.delivery.line import Line, Pace
-from wod_backend_agent.delivery.runs import PLAYBOOKS, PlaybookRun
-from wod_backend_agent.inventory import Inventory, Verbatim, explained, write_inventory
+from wod_backend_agent.delivery.orders import WrittenOrder
+from wod_backend_agent.inventory import Inventory, Verbatim, write_inventory
 from wod_backend_agent.manifest import MalformedManifest, Manifest, read_manifest
 from wod_backend_agent.masking import masked
 from wod_backend_agent.processes import end_processes_with
 from wod_backend_agent.trees import Trees
+from wod_common.capabilities import Capability
 from wod_common.wod_yml import FILE as MANIFEST
 
 #: The overlay's tasks around the rendering, by what the playbook calls them.
 _AROUND = {"before": "pre", "after": "post"}
 
-ORDER = "order.json"
-BETWEEN_TASKS = "create_between_tasks.yml"
+#: Of more than one task, and not the same for every seat: these get a run of Ansible to themselves.
+ALONE = ("create_between_tasks.yml",)
 
 
 class AnsibleDelivery:
@@ -54,16 +56,38 @@ class AnsibleDelivery:
         self._delivered = delivered.resolve()
         self._variables = dict(variables)
         self._accounts = accounts
-        self._line = Line(self._runs, pace, self._reach)
+        self._line = Line(self._runs, pace, self._opening, self._stamp)
+        self._places_alone = asyncio.Semaphore(pace.most)
 
     async def aclose(self) -> None:
         """Ends every run of Ansible."""
         await self._line.close()
 
+    capabilities = frozenset(Capability)
+
     def knows(self, workshop: str) -> bool:
         return self._trees.workshop(workshop) is not None
 
+    def admit(self, workshop: str) -> None:
+        """Whatever a workshop needs can be had here."""
+
     async def create(self, deployment: Deployment, progress: Callable[[Progress], None]) -> None:
+        await self._create(deployment, progress, {})
+
+    async def render(self, deployment: Deployment, archive: Path) -> None:
+        """Writes what CREATE would put into the home into ``archive``, and touches no seat. Raises DeliveryFailed.
+
+        The folder of the archive must be private: the notebooks may show the password.
+        """
+        await self._create(deployment, lambda _step: None, {"archive": str(archive), "only_render": True})
+
+    def delivered_results(self, seat: Seat) -> list[str]:
+        """The fingerprints of what was delivered already run."""
+        return _read_results(self._results(seat))
+
+    async def _create(
+        self, deployment: Deployment, progress: Callable[[Progress], None], instead: Mapping[str, Any]
+    ) -> None:
         content = self._trees.workshop(deployment.workshop)
         if content is None:
             folders = ", ".join(map(str, self._trees.notebooks))
@@ -77,7 +101,7 @@ class AnsibleDelivery:
             await self._execute(
                 deployment.run,
                 deployment.seat,
-                BETWEEN_TASKS if named else "create.yml",
+                "create_between_tasks.yml" if named else "create.yml",
                 variables=_seat_variables(deployment, manifest) | named,
                 request={
                     **tasks,
@@ -85,10 +109,11 @@ class AnsibleDelivery:
                     "workshop": deployment.workshop,
                     "place": _place(deployment.seat, deployment.workshop, manifest),
                     "compile": self._scripts(names, manifest),
-                    "broken_notebooks": self._trees.allows_broken_notebooks(deployment.workshop),
                     "skeletons": [str(folder) for folder in self._trees.skeletons],
+                    "broken_notebooks": self._trees.allows_broken_notebooks(deployment.workshop),
                     "delivered": str(self._results(deployment.seat)),
                     "account": self._accounts and self._accounts.opened(deployment.password),
+                    **instead,
                 },
                 workshop=deployment.workshop,
                 began=lambda: progress(Progress("deliver", 40, _preparing(names))),
@@ -106,13 +131,17 @@ class AnsibleDelivery:
         return str(result["target"])
 
     async def measure(self, run: UUID, seat: Seat, workshop: str) -> int | None:
-        request = {"workshop": workshop, "delivered": _read_results(self._results(seat))}
+        request = {"workshop": workshop, "delivered": self.delivered_results(seat)}
         result = await self._execute(run, seat, "measure.yml", request=request)
         completion = result.get("completion")
         return int(completion) if completion is not None else None
 
     async def clean(self, run: UUID, seat: Seat) -> None:
         await self._execute(run, seat, "clean.yml")
+
+    async def inspect(self, run: UUID, seat: Seat) -> SeatContents:
+        result = await self._execute(run, seat, "contents.yml")
+        return SeatContents(result["files"], int(result["processes"]))
 
     async def lock(self, run: UUID, seat: Seat) -> None:
         """Nobody gets into the seat's account, and no process of it lives; without accounts nothing is done."""
@@ -135,62 +164,22 @@ class AnsibleDelivery:
             **self._seat(run, seat),
             "archive": str(folder / "home.tar"),
             "report": str(folder / "report.json"),
+            **(request or {}),
         }
-        own = {**(variables or {}), "wod_seat": {**asked, **(request or {})}}
+        inventory = partial(write_inventory, folder, self._trees, self._variables, workshop, seat.number)
+        order = WrittenOrder(folder, playbook, inventory, dict(variables or {}), asked, began)
         try:
-            if playbook == BETWEEN_TASKS:
-                return await self._play_alone(folder, playbook, own, str(workshop), seat.number, began)
-            return await self._order(folder, playbook, own, workshop, seat.number, began)
+            if playbook in ALONE:
+                async with self._places_alone:
+                    return await order.play_alone()
+            return await self._line.do(order)
+        except DeliveryFailed as failed:
+            raise DeliveryFailed(await asyncio.to_thread(order.fault, str(failed))) from None
         except asyncio.CancelledError:
             await asyncio.to_thread(end_processes_with, {str(run)})
             raise
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-
-    async def _order(
-        self,
-        folder: Path,
-        playbook: str,
-        variables: Mapping[str, Any],
-        workshop: str | None,
-        student: int,
-        began: Callable[[], None],
-    ) -> dict[str, Any]:
-        """By a run of Ansible that does others as well."""
-        files = self._trees.files_in_layers(workshop, student) if workshop else {}
-        order = {
-            "run": folder.name,
-            "playbook": str(PLAYBOOKS / playbook),
-            "files": {layer: [str(path) for path in paths] for layer, paths in files.items()},
-            "overlay": str(self._trees.private / "ansible") if workshop and self._trees.private else None,
-            "variables": variables,
-        }
-        try:
-            return await self._line.do(Order(folder / ORDER, partial(_write_order, folder, order), began))
-        except DeliveryFailed as failed:
-            known = [path for paths in files.values() for path in paths]
-            raise DeliveryFailed(explained(_report(folder) or str(failed), known)) from None
-
-    async def _play_alone(
-        self,
-        folder: Path,
-        playbook: str,
-        variables: Mapping[str, Any],
-        workshop: str,
-        student: int,
-        began: Callable[[], None],
-    ) -> dict[str, Any]:
-        """Tasks that are not ours have a run of Ansible to themselves, with everything that is Ansible's."""
-        playing = PlaybookRun(folder.name, folder, playbook)
-        await asyncio.to_thread(playing.prepare)
-        inventory = write_inventory(folder, self._trees, self._variables, workshop, student)
-        request = {**variables["wod_seat"], "files": [str(path) for path in inventory.files]}
-        began()
-        return await playing.execute({**variables, "wod_seat": request}, inventory)
-
-    def _reach(self, folder: Path) -> Inventory:
-        """For a run that does many seats, of which each brings its workshop's variables."""
-        return write_inventory(folder, self._trees, self._variables)
 
     def _scripts(self, names: Sequence[str], manifest: Manifest) -> dict[str, str | None]:
         """Each script to be compiled, with its path where it is not in the workshop. Raises DeliveryFailed."""
@@ -221,6 +210,15 @@ class AnsibleDelivery:
             "STUDDIR": str(self._homes),
             "ANSIBLEPRIVDIR": str(self._trees.private and self._trees.private / "ansible"),
         }
+
+    def _opening(self, folder: Path) -> Opening:
+        """What a run reads before its first order: how the host is reached."""
+        return Opening(write_inventory(folder, self._trees, self._variables), self._stamp())
+
+    def _stamp(self) -> Stamp:
+        """Another one after each change of the overlay's own inventory."""
+        files = Inventory(self._trees.host, (), self._trees.inventories).files
+        return tuple((path, (found := path.stat()).st_mtime_ns, found.st_size) for path in files)
 
     def _results(self, seat: Seat) -> Path:
         return self._delivered / f"{seat.username}.json"
@@ -277,18 +275,3 @@ def _read_results(path: Path) -> list[str]:
 def _preparing(names: Sequence[str]) -> str:
     notebooks = sum(map(is_notebook, names))
     return f"Preparing {'1 notebook' if notebooks == 1 else f'{notebooks} notebooks'} for you"
-
-
-def _write_order(folder: Path, order: Mapping[str, Any]) -> None:
-    """Into a private folder, for it holds the seat's password; ends what an earlier, crashed attempt has left."""
-    if folder.exists():
-        end_processes_with({folder.name})
-        shutil.rmtree(folder)
-    folder.mkdir(mode=0o700, parents=True)
-    (folder / ORDER).write_text(json.dumps(order), encoding="utf-8")
-
-
-def _report(folder: Path) -> str | None:
-    """What the action plugin says is wrong."""
-    path = folder / "report.json"
-    return str(json.loads(path.read_text(encoding="utf-8"))["msg"]) if path.is_file() else None

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from pydantic import SecretStr
 
+from wod_common.capabilities import Capability
+
 #: Set in the environment of every process a run starts, so that a restarted agent finds what is left of it.
 RUN_MARKER = "WOD_RUN"
 
@@ -34,7 +36,8 @@ class Deployment:
     run: UUID
     seat: Seat
     workshop: str
-    registration: int
+    #: None for a seat that is made ahead
+    registration: int | None
     password: SecretStr
     #: more variables for the templates, as secret as the password
     tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -55,6 +58,13 @@ class DeliveryFailed(Exception):
 
 class Delivery(Protocol):
     """Every method may be run again after a crash, and ends what it started when it is cancelled."""
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What a workshop may ask of it."""
+
+    def admit(self, workshop: str) -> None:
+        """Raises DeliveryFailed, naming what is missing, where the workshop needs more than this way can."""
 
     async def create(self, deployment: Deployment, progress: Callable[[Progress], None]) -> None:
         """A fresh home with the rendered workshop; nothing of it where the workshop does not render."""

@@ -3,11 +3,11 @@
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from wod_backend_agent.delivery.base import DeliveryFailed
 from wod_backend_agent.delivery.runs import PlaybookRun
@@ -19,13 +19,29 @@ CHUNK_BYTES = 64 * 1024
 Line = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Order:
-    """The path is that of a file that Ansible reads: a pipe of paths is never full. ``write`` makes it, when its turn comes."""
+class Order(Protocol):
+    @property
+    def path(self) -> Path:
+        """A file that Ansible reads: a pipe of paths is never full."""
 
-    path: Path
-    write: Callable[[], None]
-    began: Callable[[], None] = lambda: None
+    def write(self) -> None:
+        """Makes the file, when the order's turn has come."""
+
+    @property
+    def began(self) -> Callable[[], None]:
+        """Called when Ansible has read it."""
+
+
+#: What a run has read once and for all: it is the same as long as that has not changed.
+Stamp = Hashable
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What a run is started with."""
+
+    inventory: Inventory
+    stamp: Stamp
 
 
 class RunEnded(DeliveryFailed):
@@ -37,7 +53,7 @@ class RunEnded(DeliveryFailed):
 
 
 @asynccontextmanager
-async def fed_run(folder: Path, reach: Callable[[Path], Inventory]) -> AsyncIterator["FedRun"]:
+async def fed_run(folder: Path, opened_with: Callable[[Path], Opening]) -> AsyncIterator["FedRun"]:
     """Open for orders. Raises DeliveryFailed where Ansible cannot start.
 
     Ansible ends by itself when the block is left; with all that it has started when the block is cancelled.
@@ -47,12 +63,13 @@ async def fed_run(folder: Path, reach: Callable[[Path], Inventory]) -> AsyncIter
     working: asyncio.Task[dict[str, Any]] | None = None
     try:
         await asyncio.to_thread(playing.prepare)
+        opening = await asyncio.to_thread(opened_with, folder)
         with _pipe(names["said"]) as said:
             with _pipe(names["orders"]) as orders:
-                channel = {name: str(path) for name, path in names.items()}
-                inventory = await asyncio.to_thread(reach, folder)
-                working = asyncio.create_task(playing.execute({"wod_channel": channel}, inventory))
-                run = FedRun(orders, said, working)
+                channel = {"wod_channel": {name: str(path) for name, path in names.items()}}
+                work = playing.execute(channel, opening.inventory)
+                working = asyncio.create_task(work)
+                run = FedRun(orders, said, working, opening.stamp)
                 await run.is_ready()
                 yield run
             # no more orders can come: Ansible sees the end of the pipe
@@ -68,7 +85,8 @@ async def fed_run(folder: Path, reach: Callable[[Path], Inventory]) -> AsyncIter
 class FedRun:
     """One order at a time."""
 
-    def __init__(self, orders: int, said: int, working: "asyncio.Task[dict[str, Any]]") -> None:
+    def __init__(self, orders: int, said: int, working: "asyncio.Task[dict[str, Any]]", stamp: Stamp) -> None:
+        self.stamp = stamp
         self._orders = orders
         self._said = said
         self._working = working

@@ -9,8 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from wod_backend_agent.delivery.base import DeliveryFailed
-from wod_backend_agent.delivery.fed_runs import FedRun, Order, RunEnded, fed_run
-from wod_backend_agent.inventory import Inventory
+from wod_backend_agent.delivery.fed_runs import FedRun, Opening, Order, RunEnded, Stamp, fed_run
 
 #: A run is followed by a fresh one after so many orders: it has read its inventory only once.
 MOST_ORDERS = 50
@@ -36,10 +35,13 @@ class Pace:
 class Line:
     """Served in order of arrival."""
 
-    def __init__(self, folder: Path, pace: Pace, reach: Callable[[Path], Inventory]) -> None:
-        """``reach`` writes into a run's folder what Ansible must know of the host."""
-        self._reach = reach
+    def __init__(
+        self, folder: Path, pace: Pace, opened_with: Callable[[Path], Opening], stamp: Callable[[], Stamp]
+    ) -> None:
+        """A run whose ``stamp`` is no longer the present one takes no more orders."""
         self._folder = folder
+        self._opened_with = opened_with
+        self._stamp = stamp
         self._pace = pace
         self._waiting: deque[_Waiting] = deque()
         self._came = asyncio.Event()
@@ -97,17 +99,17 @@ class Line:
     async def _serve(self) -> None:
         serving = _current()
         try:
-            async with fed_run(self._folder / str(uuid4()), self._reach) as run:
+            async with fed_run(self._folder / str(uuid4()), self._opened_with) as run:
                 for _ in range(MOST_ORDERS):
-                    waiting = await self._next()
+                    waiting = await self._next(run)
                     if waiting is None or not await self._fulfil(run, waiting):
                         break
                 self._leave(serving)
         except Exception as error:  # noqa: BLE001 - the edge of a run: what keeps it from starting must not be tried for ever
             self._refuse_first(error)
 
-    async def _next(self) -> _Waiting | None:
-        """None where nothing has come for a while."""
+    async def _next(self, run: FedRun) -> _Waiting | None:
+        """None where nothing has come for a while, or the run knows too little of what is there by now."""
         try:
             async with asyncio.timeout(self._pace.idle_seconds):
                 while not self._waiting:
@@ -115,7 +117,7 @@ class Line:
                     await self._came.wait()
         except TimeoutError:
             return None
-        return self._waiting.popleft()
+        return self._waiting.popleft() if run.stamp == self._stamp() else None
 
     async def _fulfil(self, run: FedRun, waiting: _Waiting) -> bool:
         """False where the run has ended."""

@@ -179,6 +179,37 @@ def upgrade() -> None:
     )
     op.create_index("notices_to_mail", "notices", ["id"], unique=False, postgresql_where=sa.text("mailed_at IS NULL"))
     op.create_index("audit_of_account", "audit", ["username", "id"], unique=False)
+    op.alter_column("commands", "registration_id", existing_type=sa.BIGINT(), nullable=True)
+    op.drop_constraint("verb_is_known", "commands", type_="check")
+    op.create_check_constraint(
+        "verb_is_known",
+        "commands",
+        "verb IN ('CREATE', 'CLEANUP', 'RESET', 'PURGE', 'DELETE', 'PREPARE', 'VERIFY')",
+    )
+    op.add_column("students", sa.Column("prepared_placement_id", sa.Integer(), nullable=True))
+    op.add_column("students", sa.Column("prepared_version", sa.Text(), nullable=True))
+    op.add_column("students", sa.Column("prepared_at", sa.DateTime(timezone=True), nullable=True))
+    op.create_foreign_key(
+        "students_prepared_placement_id_fkey", "students", "placements", ["prepared_placement_id"], ["id"]
+    )
+    op.create_index(
+        "students_prepared",
+        "students",
+        ["prepared_placement_id"],
+        unique=False,
+        postgresql_where=sa.text("prepared_placement_id IS NOT NULL"),
+    )
+    op.add_column("placements", sa.Column("ready_minimum", sa.Integer(), server_default="0", nullable=False))
+    op.add_column("placements", sa.Column("ready_failures", sa.Integer(), server_default="0", nullable=False))
+    op.add_column("placements", sa.Column("ready_retry_at", sa.DateTime(timezone=True), nullable=True))
+    op.create_check_constraint("placements_ready_minimum_is_not_negative", "placements", "ready_minimum >= 0")
+    op.create_index(
+        "placements_with_ready_seats",
+        "placements",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("ready_minimum > 0"),
+    )
     op.add_column("accounts", sa.Column("tokens_valid_after", sa.DateTime(timezone=True), nullable=True))
     op.add_column("commands", sa.Column("first_student", sa.Integer(), nullable=True))
     op.add_column("commands", sa.Column("last_student", sa.Integer(), nullable=True))
@@ -195,6 +226,7 @@ def upgrade() -> None:
     )
     op.add_column("locations", sa.Column("agent_url", sa.Text(), server_default="", nullable=False))
     op.add_column("locations", sa.Column("sealed_agent_token", sa.Text(), nullable=True))
+    op.add_column("locations", sa.Column("capabilities", sa.ARRAY(sa.Text()), nullable=True))
     op.add_column("locations", sa.Column("drained_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("locations", sa.Column("last_heartbeat_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("locations", sa.Column("steady_since", sa.DateTime(timezone=True), nullable=True))
@@ -295,6 +327,7 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("pseudonymised_at IS NULL AND ended_at IS NOT NULL"),
     )
+    op.add_column("workshops", sa.Column("hooks", sa.Boolean(), server_default=sa.text("false"), nullable=False))
     op.add_column("workshops", sa.Column("pre_requisite", sa.Text(), server_default="", nullable=False))
     op.add_column("workshops", sa.Column("extensions", sa.Integer(), server_default="1", nullable=False))
     op.add_column("workshops", sa.Column("extension", sa.Interval(), nullable=True))
@@ -324,10 +357,31 @@ def downgrade() -> None:
     for name in _SHOWN:
         op.execute(f"DROP TRIGGER {name}_notify_catalogue ON {name}")
     op.execute("DROP FUNCTION notify_catalogue()")
+    op.drop_index("placements_with_ready_seats", table_name="placements", postgresql_where=sa.text("ready_minimum > 0"))
+    op.drop_constraint("placements_ready_minimum_is_not_negative", "placements", type_="check")
+    op.drop_column("placements", "ready_retry_at")
+    op.drop_column("placements", "ready_failures")
+    op.drop_column("placements", "ready_minimum")
+    op.drop_index(
+        "students_prepared",
+        table_name="students",
+        postgresql_where=sa.text("prepared_placement_id IS NOT NULL"),
+    )
+    op.drop_constraint("students_prepared_placement_id_fkey", "students", type_="foreignkey")
+    op.drop_column("students", "prepared_at")
+    op.drop_column("students", "prepared_version")
+    op.drop_column("students", "prepared_placement_id")
+    # what no registration has asked for is unknown to the release before
+    op.execute("DELETE FROM command_events WHERE command_id IN (SELECT id FROM commands WHERE registration_id IS NULL)")
+    op.execute("DELETE FROM commands WHERE registration_id IS NULL")
+    op.drop_constraint("verb_is_known", "commands", type_="check")
+    op.create_check_constraint("verb_is_known", "commands", "verb IN ('CREATE', 'CLEANUP', 'RESET', 'PURGE', 'DELETE')")
+    op.alter_column("commands", "registration_id", existing_type=sa.BIGINT(), nullable=False)
     op.drop_column("workshops", "no_show")
     op.drop_column("workshops", "extension")
     op.drop_column("workshops", "extensions")
     op.drop_column("workshops", "pre_requisite")
+    op.drop_column("workshops", "hooks")
     op.drop_index(
         "registrations_retention",
         table_name="registrations",
@@ -394,6 +448,7 @@ def downgrade() -> None:
     op.drop_column("locations", "steady_since")
     op.drop_column("locations", "last_heartbeat_at")
     op.drop_column("locations", "drained_at")
+    op.drop_column("locations", "capabilities")
     op.drop_column("locations", "sealed_agent_token")
     op.drop_column("locations", "agent_url")
     op.drop_column("locations", "transport")

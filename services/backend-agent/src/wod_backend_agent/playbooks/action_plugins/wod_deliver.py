@@ -34,6 +34,8 @@ class ActionModule(ActionBase):
             _note_results(Path(request["delivered"]), files)
         except (CannotCompile, CannotRender, NoPlace, UnresolvedVariable, UnsafeContent, OSError) as error:
             return result | self._failed(request, str(error))
+        if request.get("only_render"):
+            return result
         asked = ("homes", "home", "uid", "run", "username", "workshop", "account")
         arguments = {name: request.get(name) for name in asked}
         made: dict[str, Any] = self._execute_module(

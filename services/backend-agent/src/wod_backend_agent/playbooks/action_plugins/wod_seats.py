@@ -4,20 +4,25 @@ Each order is done in a process of its own, which is gone with all it has read: 
 done to a variable, are nobody else's, and a seat that takes its process down takes nothing else with it.
 """
 
+# Ansible is not annotated
+# mypy: disallow-untyped-calls=False
+
 import json
 import os
-from collections.abc import Iterable, Mapping
-from itertools import chain
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleError
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.action import ActionBase
+from ansible.vars.hostvars import HostVars
+from ansible.vars.manager import VariableManager
 
 from wod_backend_agent.delivery.base import RUN_MARKER
 from wod_backend_agent.notebook_format import notebook_fault
 from wod_backend_agent.playbook_variables import PlaybookVariables
-from wod_backend_agent.trees import variables_in
 
 #: The formats that notebooks have today. To know one takes longer than to render a workshop.
 _FORMATS = ((4, 4), (4, 5))
@@ -66,8 +71,7 @@ class ActionModule(ActionBase):
             done = self._play(order)
             self._say(**({"failed": str(done.get("msg"))} if done.get("failed") else {"result": done}))
         except AnsibleError as error:
-            # a place; anything else would quote what is in it, and that may be secret
-            where = f"{error.obj}: " if type(error.obj).__name__ == "Origin" else ""
+            where = f"{error.obj}: " if error.obj else ""
             self._say(failed=f"{where}{error}")
         except Exception as error:  # noqa: BLE001 - the edge of this process: the agent must hear how it has ended
             self._say(failed=f"the delivery broke: {type(error).__name__}: {error}")
@@ -102,33 +106,16 @@ class ActionModule(ActionBase):
             action.cleanup()
 
     def _variables(self, order: Order) -> dict[str, Any]:
-        """What the inventory says of all, of groups and of the host, with the trees' files in between; at last the agent's."""
-        found: dict[str, Any] = {**self._common}
-        files = order["files"]
-        layers: list[Iterable[Any]] = [files.get("groups", ())]
-        if order["overlay"]:
-            group_vars = Path(order["overlay"], "group_vars")
-            layers.append(path for group in self._common["group_names"] for path in variables_in(group_vars, group))
-        for path in chain(*layers):
-            found |= self._read(str(path))
-        if files:
-            found |= self._of_the_line
-        for path in (*files.get("host", ()), *files.get("workshop", ())):
-            found |= self._read(path)
-        found |= order["variables"]
-        return found
-
-    @property
-    def _of_the_line(self) -> dict[str, Any]:
-        """What the overlay's inventory itself says of the host, which is stronger than what any file says of a group."""
-        # Ansible shows an action the outcome of all layers only
-        inventory: Any = self._common["hostvars"]._inventory
-        return dict(inventory.get_host(self._common["inventory_hostname"]).vars)
-
-    def _read(self, path: str) -> dict[str, Any]:
-        found = self._loader.load_from_file(path, cache="none", trusted_as_template=True)
-        if not isinstance(found, dict):
-            raise AnsibleError(f"{path} holds no variables; write one 'NAME: value' a line")
+        """What Ansible itself would know with the order's inventory and variables, read now."""
+        loader = DataLoader()
+        loader.set_vault_secrets(self._loader._vault.secrets)
+        inventory = InventoryManager(loader=loader, sources=order["sources"])
+        manager = VariableManager(loader=loader, inventory=inventory)
+        HostVars(inventory, manager, loader)
+        host = inventory.get_host(order["host"])
+        if host is None:
+            raise AnsibleError(f"no host {order['host']} in the inventory")
+        found: dict[str, Any] = {**self._common, **manager.get_vars(host=host), **order["variables"]}
         return found
 
 

@@ -27,11 +27,15 @@ def completion(home: Path, workshop: str, delivered: Collection[str] = frozenset
 
     Those are the cells that hold an execution count, but for results that were ``delivered``.
     """
-    ran = [
-        _executed(cell) and not (delivered and _fingerprint(cell) in delivered)
-        for text in _notebooks(home, workshop)
-        for cell in _code_cells(text)
-    ]
+    return share([ran for text in _notebooks(home, workshop) for ran in cells_run(text, delivered)])
+
+
+def cells_run(text: bytes, delivered: Collection[str]) -> list[bool]:
+    """Of each code cell whether the student has run it."""
+    return [_executed(cell) and not (delivered and _fingerprint(cell) in delivered) for cell in _code_cells(text)]
+
+
+def share(ran: Collection[bool]) -> int | None:
     return 100 * sum(ran) // len(ran) if ran else None
 
 

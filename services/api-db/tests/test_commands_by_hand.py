@@ -51,6 +51,21 @@ async def test_create_wants_a_person(hand: Hand) -> None:
     assert "POST /api/v1/registrations" in await hand.refused(409, "CREATE")
 
 
+@pytest.mark.parametrize(("verb", "way_out"), [("PREPARE", "ready_minimum"), ("VERIFY", "/verify")])
+async def test_verbs_with_a_road_of_their_own_say_which(hand: Hand, verb: str, way_out: str) -> None:
+    assert way_out in await hand.refused(409, verb)
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [("ready", "ready_minimum"), ("preparing", "wait"), ("broken", "/clean"), ("cleaning", "cleaning")],
+)
+async def test_a_seat_that_is_nobodys_says_what_it_is(api: Api, hand: Hand, state: str, said: str) -> None:
+    await api.change("UPDATE students SET state = :state WHERE number = 1", state=state)
+    [reason] = await hand.reasons("PURGE", first=1, force=True)
+    assert said in reason
+
+
 async def test_seats_that_somebody_is_in_are_named_and_nothing_is_sent(
     api: Api, agent: AgentDouble, hand: Hand
 ) -> None:
@@ -100,7 +115,10 @@ async def test_a_free_seat_is_nobodys_until_it_is_free_once_more(
 @pytest.mark.parametrize("verb", ["CLEANUP", "DELETE"])
 async def test_a_free_seat_has_nothing_to_be_cleaned_of(api: Api, agent: AgentDouble, hand: Hand, verb: str) -> None:
     await given_back(api, agent, ADA)
-    assert await hand.reasons(verb, first=1, last=2) == ["clean and free already", "nobody has been in it"]
+    assert await hand.reasons(verb, first=1, last=2) == [
+        "clean and free already",
+        "nobody has been in it since it was clean",
+    ]
 
 
 @pytest.mark.parametrize("verb", ["CLEANUP", "DELETE", "RESET", "PURGE"])

@@ -4,6 +4,7 @@ import json
 
 from api_support import ADMIN
 from cli_platform import WORKSHOP, Platform, Terminal
+from locations_support import beat
 
 
 async def test_seats(platform: Platform, operator: Terminal) -> None:
@@ -12,6 +13,8 @@ async def test_seats(platform: Platform, operator: Terminal) -> None:
     assert [seat["username"] for seat in listed] == ["student1"]
     assert (await operator.json("seats", "show", 1001))["state"] == "assigned"
     assert "somebody has it" in await operator.refused(1, "seats", "clean", 1001)
+    await beat(platform.api)
+    assert (await operator.json("seats", "verify", 1002))["verb"] == "VERIFY"
     await operator.refused(1, "seats", "show", 77)
 
 

@@ -26,6 +26,15 @@ _FOR_FREE_SEATS = frozenset({Verb.RESET, Verb.PURGE})
 _BY_HAND = _FOR_FREE_SEATS | {Verb.CLEANUP, Verb.DELETE}
 _WAYS_OUT = {
     Verb.CREATE: "CREATE makes a lab for a person; register one for the workshop: POST /api/v1/registrations",
+    Verb.PREPARE: "seats are made ahead by the placement's ready_minimum: PATCH /api/v1/workshops/{notebook}/placements/{id}",
+    Verb.VERIFY: "a seat is verified by POST /api/v1/students/{id}/verify",
+}
+#: Of seats that are nobody's, which have a road of their own.
+_UNHELD = {
+    StudentState.FREE: "nobody has been in it since it was clean",
+    StudentState.READY: "it is made ahead for the next person; a smaller ready_minimum of the placement has it purged",
+    StudentState.PREPARING: "it is being made ahead or verified; wait for the end of that",
+    StudentState.BROKEN: "it broke while nobody was in it; POST /api/v1/students/{id}/clean cleans it",
 }
 _MOST_NAMED = 20
 
@@ -106,7 +115,7 @@ def _holds(order: OrderByHand, seat: Student, holders: Holders) -> bool:
 async def _send_to(session: AsyncSession, order: OrderByHand, seat: Student, holder: Registration | None) -> SeatOrder:
     """``holder`` is locked: who is in the seat or was last."""
     if holder is None:
-        return _skipped(seat, "nobody has been in it")
+        return _skipped(seat, _UNHELD.get(seat.state, f"it is {seat.state}"))
     if reason := _hindrance(order, seat, holder):
         return _skipped(seat, reason)
     if _is_in(order, holder):

@@ -59,7 +59,10 @@ async def test_the_range_is_the_workshops_unless_it_is_given(operator: Terminal,
     result = await operator.json("appliance", "setup", WORKSHOP, "--location", 1)
     assert [seat["student"] for seat in result["seats"]] == [1, 2, 3]
     await operator.json("appliance", "setup", WORKSHOP, "2", "--location", 1)
-    assert appliance.asked == [(WORKSHOP, {"first": 1, "last": 3}), (WORKSHOP, {"first": 2, "last": 2})]
+    assert appliance.asked == [
+        (WORKSHOP, {"first": 1, "last": 3, "first_seat": 1}),
+        (WORKSHOP, {"first": 2, "last": 2, "first_seat": 1}),
+    ]
     assert appliance.looks > 2
 
 

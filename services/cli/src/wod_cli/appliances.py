@@ -39,10 +39,10 @@ def setup(
     """Has the agent set up the appliances of a workshop's seats, and waits for it."""
     token = _token(token_file)
     with call.api() as api:
-        first, last = _numbers(api, workshop, location, seats)
+        asked = _seats(api, workshop, location, seats)
         url = agent_url or _agent_of(api, location)
     with Api(url.rstrip("/") + "/", call.timeout, token=token, way_out="is --agent-url right?") as agent:
-        run = agent.post(f"appliances/{workshop}/setup", {"first": first, "last": last})
+        run = agent.post(f"appliances/{workshop}/setup", asked)
         result = _followed(call, agent, run["id"], patience)
     if call.out.as_json:
         call.out.thing({"id": run["id"], **result})
@@ -64,14 +64,15 @@ def _followed(call: Call, agent: Api, run: str, minutes: float) -> dict[str, Any
     return latest
 
 
-def _numbers(api: Api, workshop: str, location: int, seats: str | None) -> tuple[int, int]:
+def _seats(api: Api, workshop: str, location: int, seats: str | None) -> dict[str, int]:
+    """With the first seat of the placement, from which addresses are counted: an operator may have moved the range."""
     first, last = seat_range(seats)
+    placement = api.get(f"workshops/{workshop}/placements/{location}")
     if first is None or last is None:
-        placement = api.get(f"workshops/{workshop}/placements/{location}")
-        return placement["first"], placement["last"]
+        first, last = placement["first"], placement["last"]
     if last < first:
         raise Misused(f"the last seat {last} is before the first one {first}")
-    return first, last
+    return {"first": first, "last": last, "first_seat": placement["first"]}
 
 
 def _agent_of(api: Api, location: int) -> str:

@@ -55,8 +55,8 @@ class WrittenOrder:
         return await playing.execute({**self.variables, "wod_seat": request}, inventory, vault_password_file)
 
     def fault(self, message: str) -> str:
-        """What the task itself has reported, or else the message in words that name the trees' files."""
+        """What the task itself has reported, or else the message; it names the trees' files."""
         report = self.folder / "report.json"
         if report.is_file():
-            return str(json.loads(report.read_text(encoding="utf-8"))["msg"])
+            message = str(json.loads(report.read_text(encoding="utf-8"))["msg"])
         return self._inventory.explained(message) if self._inventory else message

@@ -51,7 +51,10 @@ lint: $(STAMP)
 
 types: $(STAMP)
 	$(BIN)/mypy $(SOURCES)
-	@for tests in $(sort $(TESTS)); do $(BIN)/mypy --no-error-summary $$tests || exit 1; done
+	@for tests in $(sort $(TESTS)); do \
+	  case $$tests in services/*/tests/) below='^services/[^/]+/tests/[^/]+/';; *) below='^$$';; esac; \
+	  $(BIN)/mypy --no-error-summary --exclude "$$below" $$tests || exit 1; \
+	done
 
 test: $(STAMP)
 	@began=$$SECONDS result=0; \

@@ -175,6 +175,9 @@ class Obedient:
     async def evict(self, username: str) -> None: ...
     async def wipe(self, username: str) -> None: ...
 
+    async def runs_server(self, username: str) -> bool:
+        return True
+
     async def ready(self) -> str:
         return "double"
 

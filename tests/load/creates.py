@@ -33,6 +33,8 @@ TOKEN = "the bench's own token"
 class Surroundings:
     """Hub, api-db and gate: they take what they get at once."""
 
+    in_seat_order = False
+
     def __init__(self) -> None:
         self.done: dict[UUID, asyncio.Future[float]] = {}
         self.began: dict[UUID, float] = {}
@@ -56,6 +58,9 @@ class Surroundings:
 
     async def evict(self, username: str) -> None:
         pass
+
+    async def runs_server(self, username: str) -> bool:
+        return False
 
     async def ready(self) -> str:
         return "none"

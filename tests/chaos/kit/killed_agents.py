@@ -31,6 +31,7 @@ from wod_backend_agent.delivery.fed_runs import FedRun, Order
 from wod_backend_agent.hub import HubUnavailable
 from wod_backend_agent.playbooks.library import wod_seat
 from wod_backend_agent.settings import Settings
+from wod_common.capabilities import Capability
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 LATE = (
@@ -74,6 +75,12 @@ class DirectDelivery:
     async def clean(self, run: UUID, seat: Seat) -> None:
         await self._seat(run, seat, None)
 
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        return frozenset(Capability)
+
+    def admit(self, workshop: str) -> None: ...
+
     def knows(self, workshop: str) -> bool:
         return True
 
@@ -109,6 +116,9 @@ class CutHub:
 
     async def evict(self, username: str) -> None:
         self._obey("evict")
+
+    async def runs_server(self, username: str) -> bool:
+        return False
 
     async def ready(self) -> str:
         return "double"

@@ -57,6 +57,7 @@ BODIES: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "locations", LOCATION),
     ("PATCH", "locations/1", {name: value for name, value in LOCATION.items() if name not in {"id", "basestdid"}}),
     ("POST", HEARTBEATS, HEARTBEAT | {"version": "1.0"}),
+    ("POST", "commands", {"verb": "CLEANUP", "workshop": "WKSHP-API101", "location": 1, "first": 1}),
     ("POST", "registrations", REGISTRATION),
     ("POST", "registrations/by-id/1/end", {"reason": "over"}),
     ("POST", "registrations/{token}/address", {"email": "bob@example.org", "browser_key": "k" * 32}),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, any_, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased, contains_eager
 
@@ -133,7 +133,7 @@ async def wanting(session: AsyncSession) -> Sequence[Wanting]:
             Workshop.active,
             Workshop.retired_at.is_(None),
             Location.last_heartbeat_at > now - SILENCE,
-            or_(Location.capabilities.is_(None), Location.capabilities.contains([Capability.KEPT_HOME])),
+            or_(Location.capabilities.is_(None), any_(Location.capabilities) == str(Capability.KEPT_HOME)),
             or_(Placement.ready_retry_at.is_(None), Placement.ready_retry_at <= now),
             ~exists().where(
                 or_(Pause.location_id.is_(None), Pause.location_id == Placement.location_id),

@@ -11,7 +11,7 @@ STAMP := .venv/.installed
 SOURCES := $(wildcard services/*/src infra/*/src infra/lints)
 # one by one: each has a conftest of its own
 TESTS := $(dir $(wildcard services/*/tests/. services/*/tests/*/conftest.py infra/*/tests/. tests/*/*.py tests/*/*/*.py))
-# tests that share nothing but a PostgreSQL per process; the others start hubs, browsers and whole platforms
+# tests that share nothing but the machine; the others start hubs whose students have the same uids, browsers, platforms
 PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile
 PLAYBOOKS := services/backend-agent/src/wod_backend_agent/playbooks
 
@@ -59,8 +59,8 @@ types: $(STAMP)
 test: $(STAMP)
 	@began=$$SECONDS result=0; \
 	$(MAKE) --no-print-directory lint || exit; \
-	$(BIN)/python -m pytest $(PARALLEL) services/api-db || result=$$?; \
-	$(BIN)/python -m pytest --ignore=services/api-db || result=$$?; \
+	$(BIN)/python -m pytest $(PARALLEL) services || result=$$?; \
+	$(BIN)/python -m pytest infra tests || result=$$?; \
 	echo "make test: $$((SECONDS - began)) s, $$([ $$result = 0 ] && echo passed || echo FAILED)"; exit $$result
 
 bench: $(STAMP)

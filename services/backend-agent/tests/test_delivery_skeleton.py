@@ -50,7 +50,7 @@ def test_notebooks_are_printed_beside_themselves_and_checkpoints_are_not(tmp_pat
     if not any(map(shutil.which, CHROMIUM)):
         pytest.skip("no Chromium on this machine: printing notebooks was NOT tried")
     home = unpacked(tmp_path, RenderedFile("a lab.ipynb", EMPTY.encode()))
-    environment = {"HOME": str(home), "PATH": os.defpath, "WOD_LAB_PROGRAMS": str(Path(sys.executable).parent)}
+    environment = {"HOME": str(home), "PATH": os.defpath, "LAB_PROGRAMS": str(Path(sys.executable).parent)}
     done = subprocess.run([TO_PDF], env=environment, cwd="/", capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert [path.relative_to(home) for path in home.rglob("*.pdf")] == [Path("WKSHP-A/a lab.pdf")]

@@ -61,7 +61,7 @@ class Reports:
             return Response(status_code=503)
         event = await request.json()
         known = self.taken[command].setdefault(event["number"], event)
-        return Response("{}", 200 if known == event else 409)
+        return Response('{"state": "accepted"}', 200 if known == event else 409)
 
     def of(self, command: Command) -> list[dict[str, Any]]:
         return [event for _, event in sorted(self.taken[command.id].items())]

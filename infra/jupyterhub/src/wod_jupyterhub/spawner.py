@@ -68,7 +68,7 @@ class SeatSpawner(LocalProcessSpawner):
             "SHELL": "/bin/bash",
             "LANG": "C.UTF-8",
             "PATH": path,
-            "WOD_LAB_PROGRAMS": str(Path(sys.executable).parent),
+            "LAB_PROGRAMS": str(Path(sys.executable).parent),
         }
 
     def make_preexec_fn(self, name: str) -> Confinement:

@@ -192,12 +192,13 @@ def digest(path: Path, username: str, password: str) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def marked(command: Command) -> list[psutil.Process]:
-    """The processes of the command's run, wherever they have gone."""
+def marked(run: Command | str) -> list[psutil.Process]:
+    """The processes of the command, or of a run of Ansible by its folder's name, wherever they have gone."""
+    mark = str(run.id) if isinstance(run, Command) else run
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
-            if process.environ().get(RUN_MARKER) == str(command.id):
+            if process.environ().get(RUN_MARKER) == mark:
                 found.append(process)
     return found
 

@@ -32,10 +32,12 @@ STRANGER = 64_999
 DRIVER = Path(__file__).with_name("delivering_stranger.py")
 
 
+#: of the two places where deliveries are tried
+of_the_hub = pytest.mark.parametrize("place", ["hub"], indirect=True)
+
+
 @pytest.fixture
 def through_hub(place: Place) -> Place:
-    if place.hub is None:
-        pytest.skip("of the hub's delivery alone")
     return place
 
 
@@ -61,6 +63,7 @@ async def test_an_agent_without_access_to_the_disk_delivers_measures_and_cleans(
     assert not home.exists()
 
 
+@of_the_hub
 async def test_what_the_student_makes_of_his_home_is_wiped(through_hub: Place) -> None:
     through_hub.workshop({"1.ipynb": notebook(("1", None))})
     await through_hub.create()
@@ -81,6 +84,7 @@ async def test_what_the_student_makes_of_his_home_is_wiped(through_hub: Place) -
     assert outside.read_text() == "precious"
 
 
+@of_the_hub
 async def test_a_server_that_ended_by_itself_keeps_the_work_and_is_measured(through_hub: Place) -> None:
     through_hub.workshop({"1.ipynb": notebook(("1", None))})
     await through_hub.create()
@@ -102,6 +106,7 @@ async def _measured(place: Place) -> int | None:  # poll: the server takes its t
                 await asyncio.sleep(0.2)
 
 
+@of_the_hub
 async def test_a_stopped_server_has_lost_its_storage(through_hub: Place) -> None:
     through_hub.workshop({"1.ipynb": notebook(("1", None))})
     await through_hub.create()
@@ -111,6 +116,7 @@ async def test_a_stopped_server_has_lost_its_storage(through_hub: Place) -> None
     assert await through_hub.delivery.measure(uuid4(), through_hub.seat, WORKSHOP) is None
 
 
+@of_the_hub
 async def test_a_student_can_start_the_server_and_neither_stop_nor_wipe_it(
     hub_trial: HubTrial, through_hub: Place
 ) -> None:
@@ -136,6 +142,7 @@ async def test_a_student_can_start_the_server_and_neither_stop_nor_wipe_it(
     await student.close_browsers()
 
 
+@of_the_hub
 async def test_the_seats_token_opens_this_seats_server_and_nothing_else(through_hub: Place) -> None:
     through_hub.workshop({"1.ipynb": notebook(("1", None))})
     await through_hub.create()
@@ -192,8 +199,11 @@ Answer = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
 async def server_of_a_student(answer: Answer) -> AsyncIterator[tuple[str, list[bytes]]]:
     """Its address, and all that it was sent."""
     sent: list[bytes] = []
+    serving: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if task := asyncio.current_task():
+            serving.add(task)
         try:
             while request := await reader.readuntil(b"\r\n\r\n"):
                 sent.append(request)
@@ -207,6 +217,9 @@ async def server_of_a_student(answer: Answer) -> AsyncIterator[tuple[str, list[b
     server = await asyncio.start_server(serve, "127.0.0.1")
     async with server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", sent
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
 
 
 def http_answer(body: bytes, status: str = "200 OK", *headers: str) -> bytes:

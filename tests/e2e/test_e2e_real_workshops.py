@@ -59,7 +59,7 @@ def _content(platform: Platform, workshop: str) -> Path:
 
 def _variables(platform: Platform, username: str, password: str) -> dict[str, str]:
     """As the location has them: the playbooks' defaults, the demo's own, the seat's."""
-    defaults: dict[str, str] = yaml.safe_load((PLAYBOOKS / "group_vars" / "all.yml").read_text())
+    defaults: dict[str, str] = yaml.safe_load((PLAYBOOKS / "inventory.yml").read_text())["all"]["vars"]
     portal, api = platform.urls["portal"], platform.urls["api"]
     location = {"WODAPIURL": api, "WODBEFQDN": "localhost", "WODBEEXTFQDN": "localhost"}
     branding = {"BRANDINGURL": portal, "SURVEYURL": portal, "SURVEYCHALURL": portal}

@@ -378,7 +378,9 @@ def _seat_account(homes: Path, home: Path, archive: Path | None, arguments: dict
     remove_leftovers(username, uid)
     # cron may have begun something before its table was gone
     end_processes(username, home, uid)
-    finish = partial(finish_home, account=username, automation=account["automation"], workshop=arguments["workshop"])
+    finish = partial(
+        finish_home, account=username, automation=account["automation"], workshop=arguments.get("workshop")
+    )
     replace_home(homes, home, archive, run=arguments["run"], uid=uid, finish=finish if archive else None)
     if archive is not None:
         open_account(username, account["password_hash"])

@@ -178,7 +178,10 @@ async def test_of_many_seats_in_the_hands_of_a_killed_agent_each_is_made_again_w
         assert marked(*left) == []
         await process.send(a_command(Verb.CLEANUP, student=9))
     for create in creates:
-        assert [kind for kind in api[0].types(create.id) if kind in {"done", "failed", "superseded"}] == ["done"]
+        ends = [event for event in api[0].events[str(create.id)] if event["type"] in {"done", "failed", "superseded"}]
+        # the kill may have come between a report and its note: then the very same one is sent again
+        assert all(end == ends[0] for end in ends)
+        assert ends[0]["type"] == "done"
         assert (process.folder / f"homes/student{create.student}/WKSHP-API101/lab.sh").is_file()
 
 

@@ -113,6 +113,7 @@ async def test_no_more_commands_run_at_a_time_than_set_and_each_gets_its_turn(ag
     commands = [a_command(student=student) for student in range(1, 9)]
     for command in commands:
         await agent.send(command)
+    await until(lambda: agent.delivery.running == 2)
     agent.delivery.let_go.set()
     for command in commands:
         await until(lambda command=command: agent.reporter.ended(command))  # type: ignore[misc]

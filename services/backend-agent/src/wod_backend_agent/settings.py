@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     #: commands at a time; each is a run of Ansible, which fills a core
     concurrency: Annotated[int, Field(ge=1)] = os.cpu_count() or 1
     #: a run of Ansible waits this long for another seat before it ends: the next lab need not wait for its start
-    ansible_idle_seconds: Annotated[float, Field(ge=0, le=3600)] = 30.0
+    ansible_idle_seconds: Annotated[float, Field(ge=0, le=3600)] = 120.0
     #: what one hook may take
     hook_seconds: Annotated[float, Field(gt=0, le=86_400)] = 600.0
     #: what one step of preparing an appliance may take

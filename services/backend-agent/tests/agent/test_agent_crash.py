@@ -36,11 +36,11 @@ class AgentProcess:
             "WOD_AGENT_TOKEN": TOKEN,
             "WOD_AGENT_SECRET": "what seals the journal",
         }
-        self._script = Path(__file__).with_name("agent_process.py")
+        self.program = [str(Path(__file__).with_name("agent_process.py")), str(folder)]
 
     @contextmanager
     def running(self) -> Iterator["Popen[bytes]"]:
-        with Popen([sys.executable, self._script, self.folder], env=self._environment) as process:
+        with Popen([sys.executable, *self.program], env=self._environment) as process:
             try:
                 yield process
             finally:
@@ -87,11 +87,11 @@ def process(tmp_path: Path, api: tuple[ApiDb, int]) -> Iterator[AgentProcess]:
             os.killpg(session, signal.SIGKILL)
 
 
-def marked(command: Command) -> list[int]:
-    found = []
+def marked(*runs: object) -> list[int]:
+    found, wanted = [], {str(run) for run in runs}
     for process in psutil.process_iter():
         try:
-            if process.environ().get(RUN_MARKER) == str(command.id):
+            if process.environ().get(RUN_MARKER) in wanted:
                 found.append(process.pid)
         except psutil.Error:
             continue
@@ -104,14 +104,14 @@ async def test_a_killed_agent_ends_its_old_run_and_gives_the_same_password(
     command = a_command()
     with process.running() as first:
         await process.send(command)
-        await until(lambda: len(process.sessions()) == 1 and len(marked(command)) == 3)
+        await until(lambda: len(process.sessions()) == 1 and len(marked(command.id)) == 3)
         first.send_signal(signal.SIGKILL)
         first.wait()
-    left = marked(command)
+    left = marked(command.id)
     assert len(left) == 3
     with process.running():
         await until(lambda: len(process.passwords()) == 2)
-        assert not set(left) & set(marked(command))
+        assert not set(left) & set(marked(command.id))
         (process.folder / "let-go").touch()
         await until(lambda: "done" in api[0].types(command.id))
     done = next(event for event in api[0].events[str(command.id)] if event["type"] == "done")
@@ -127,7 +127,7 @@ async def test_a_stopped_agent_leaves_no_process_and_runs_the_command_again(
         await until(lambda: len(process.sessions()) == 1)
         first.terminate()
         await asyncio.to_thread(first.wait, 30)
-    assert marked(command) == []
+    assert marked(command.id) == []
     assert api[0].types(command.id) == ["accepted"]
     (process.folder / "let-go").touch()
     with process.running():
@@ -142,7 +142,7 @@ async def test_a_superseded_run_leaves_no_process(process: AgentProcess, api: tu
         await until(lambda: len(process.sessions()) == 1)
         await process.send(cleanup)
         await until(lambda: "done" in api[0].types(cleanup.id))
-        assert marked(create) == []
+        assert marked(create.id) == []
         await until(lambda: api[0].types(create.id) == ["accepted", "superseded"])
 
 
@@ -152,3 +152,35 @@ async def test_a_second_agent_on_the_same_state_does_not_start(process: AgentPro
         process.port = free_port()
         with process.running() as second:
             assert await asyncio.to_thread(second.wait, 30) != 0
+
+
+async def test_of_many_seats_in_the_hands_of_a_killed_agent_each_is_made_again_with_one_report(
+    process: AgentProcess, api: tuple[ApiDb, int]
+) -> None:
+    """With the real Ansible, which has made one seat, is at the second, and has not seen the others."""
+    process.program = ["-m", "wod_backend_agent"]
+    lab = process.folder / "WKSHP-API101" / "lab.sh"
+    lab.parent.mkdir()
+    lab.write_text("{% if STDID != 1 %}{% for i in range(10 ** 12) %}{% endfor %}{% endif %}")
+    creates = [a_command(student=student) for student in range(1, 7)]
+    with process.running() as first:
+        for create in creates:
+            await process.send(create)
+        await until(lambda: "done" in api[0].types(creates[0].id))
+        await until(lambda: all(api[0].types(create.id) for create in creates))
+        left = open_runs(process.folder)
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+    assert marked(*left)
+    lab.write_text("{{ STDID }}")
+    with process.running():
+        await until(lambda: all("done" in api[0].types(create.id) for create in creates))
+        assert marked(*left) == []
+        await process.send(a_command(Verb.CLEANUP, student=9))
+    for create in creates:
+        assert [kind for kind in api[0].types(create.id) if kind in {"done", "failed", "superseded"}] == ["done"]
+        assert (process.folder / f"homes/student{create.student}/WKSHP-API101/lab.sh").is_file()
+
+
+def open_runs(folder: Path) -> list[str]:
+    return [path.parent.name for path in folder.glob("state/runs/*/orders")]

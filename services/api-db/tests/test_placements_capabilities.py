@@ -1,12 +1,16 @@
 """What a location's delivery can do, against what a workshop needs."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 from api_support import AgentDouble, Api, write_workshop
+from entering_twins import AFTER_THE_ROOM, halting
 from locations_support import PLACEMENTS, Operator, beat, running
+from test_range_change import somebody_waits
 
+from wod_api_db.settings import Settings
 from wod_api_db.sweep import sweep
 from wod_api_db.workshops.synchronising import synchronise
 
@@ -134,3 +138,15 @@ async def test_a_synchronisation_closes_what_cannot_be_and_says_why(api: Api, tm
             assert sum("lacks what it needs (hooks in scripts/)" in note.reason for note in report.notes) == 2
     assert await api.rows("SELECT count(*), count(closed_at) FROM placements") == [(2, 2)]
     assert [kind for kind, *_ in await notices(api)] == [REFUSED, REFUSED]
+
+
+async def test_who_registers_while_a_location_tells_for_the_first_time_gets_in(api: Api, settings: Settings) -> None:
+    """One has the placement and needs the location's key, the other has the location and needs the placement."""
+    async with halting(settings, AFTER_THE_ROOM) as halt:
+        registering = asyncio.create_task(api.register())
+        await halt.reached(by=1)
+        telling = asyncio.create_task(beat(api, capabilities=THROUGH_THE_HUB))
+        await somebody_waits(api)
+        await halt.go_on()
+        assert (await registering).status_code == 201
+    assert (await telling).status_code == 200

@@ -39,13 +39,13 @@ def why_refused(notebook: str, location: Location, missing: set[Capability]) -> 
 async def learn(session: AsyncSession, location_id: int, told: Sequence[Capability] | None) -> None:
     """Keeps what the agent tells of its location. Where that has changed, placements that cannot be are closed.
 
-    Locks the location, then placements, as operators do.
+    Locks the location (but its key, which who registers needs), then placements, as operators do.
     """
     if told is None:
         return
     capabilities = sorted(told)
     query = select(Location).where(Location.id == location_id, Location.capabilities.is_distinct_from(capabilities))
-    location = (await session.execute(query.with_for_update())).scalar_one_or_none()
+    location = (await session.execute(query.with_for_update(key_share=True))).scalar_one_or_none()
     if location is None:
         return
     location.capabilities = [str(capability) for capability in capabilities]

@@ -369,7 +369,7 @@ def seat(arguments: dict[str, Any]) -> None:
 
 
 def _seat_account(homes: Path, home: Path, archive: Path | None, arguments: dict[str, Any]) -> None:
-    username, account = arguments["username"], arguments["account"]
+    username, account, workshop = arguments["username"], arguments["account"], arguments.get("workshop", "")
     uid = account_of(username, home, arguments["uid"]).pw_uid
     close_account(username)
     end_processes(username, home, uid)
@@ -378,9 +378,7 @@ def _seat_account(homes: Path, home: Path, archive: Path | None, arguments: dict
     remove_leftovers(username, uid)
     # cron may have begun something before its table was gone
     end_processes(username, home, uid)
-    finish = partial(
-        finish_home, account=username, automation=account["automation"], workshop=arguments.get("workshop")
-    )
+    finish = partial(finish_home, account=username, automation=account["automation"], workshop=workshop)
     replace_home(homes, home, archive, run=arguments["run"], uid=uid, finish=finish if archive else None)
     if archive is not None:
         open_account(username, account["password_hash"])

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -39,6 +40,8 @@ from wod_common.health import health_router
 from wod_common.heartbeat import INTERVAL_SECONDS
 from wod_common.problems import add_problem_handlers
 from wod_common.sealing import Sealer
+
+LOCK_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -178,10 +181,19 @@ def _sole_agent(state: Path) -> Iterator[None]:
 
 
 def _lock(descriptor: int, state: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise Misconfigured(f"another agent uses {state}; give this one a WOD_AGENT_STATE of its own") from error
+    """What an agent was about to start as it ended holds the lock until it has become Ansible: a moment."""
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() > deadline:
+                raise Misconfigured(
+                    f"another agent uses {state}; give this one a WOD_AGENT_STATE of its own"
+                ) from error
+            time.sleep(0.05)
+        else:
+            return
 
 
 def serve(app: FastAPI, settings: Settings) -> None:

@@ -41,6 +41,7 @@ from wod_common.heartbeat import INTERVAL_SECONDS
 from wod_common.problems import add_problem_handlers
 from wod_common.sealing import Sealer
 
+#: Longer than a child takes from its fork to its program. Nothing else runs yet, so waiting may block.
 LOCK_SECONDS = 3.0
 
 

@@ -21,8 +21,10 @@ from wod_api_db.notices.models import Notice
 from wod_api_db.ready import repository as ready
 from wod_api_db.ready import sweeping
 from wod_api_db.registrations import lifecycle, range_reset, repository
-from wod_api_db.registrations.models import Registration
+from wod_api_db.registrations.models import OFFERED, WAITING, Registration
 from wod_api_db.registrations.schemas import RegistrationState
+from wod_api_db.waiting import offering
+from wod_api_db.waiting import repository as waiting
 from wod_api_db.workshops.models import Placement
 
 Act = Callable[[AsyncSession, Registration], Awaitable[None]]
@@ -35,6 +37,10 @@ async def _stuck(session: AsyncSession, registration: Registration) -> None:
 
 async def _over(session: AsyncSession, registration: Registration) -> None:
     await lifecycle.end(session, registration, reason="time")
+
+
+async def _retired(session: AsyncSession, registration: Registration) -> None:
+    await lifecycle.end(session, registration, reason="retired")
 
 
 async def _due_jobs(sessions: async_sessionmaker[AsyncSession]) -> None:
@@ -70,12 +76,17 @@ class Step:
         return cls(exists().where(condition), step)
 
 
-#: In this order: who is past the end is not warned of it any more.
+#: In this order: who is past the end is not warned of it any more, and what one has let lapse goes to the next.
 STEPS = (
     Step.deadline(repository.STUCK, _stuck),
     Step.deadline(repository.ENDING, _over),
     Step.deadline(repository.EXPIRING, lifecycle.expiring),
     Step.deadline(repository.NO_SHOW, lifecycle.not_shown_up),
+    Step.deadline(waiting.LAPSED, offering.pass_on),
+    Step.deadline(waiting.IN_VAIN, _over),
+    Step.deadline(waiting.OF_RETIRED, _retired),
+    Step(exists().where(OFFERED), offering.withdraw),
+    Step(exists().where(WAITING), offering.offer_room),
     Step(exists().where(or_(Placement.reset_range, Placement.range_reset.is_not(None))), range_reset.sweep),
     Step(ready.DUE, sweeping.sweep),
     Step(exists().where(or_(Location.unhealthy_since.is_not(None), ~healthy())), _watch_locations),

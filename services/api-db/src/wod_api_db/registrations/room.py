@@ -1,6 +1,18 @@
 """Is there room? Counted from rows, by this one expression, for everyone who asks."""
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, select
+from sqlalchemy import (
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    SQLColumnExpression,
+    and_,
+    case,
+    exists,
+    func,
+    literal_column,
+    select,
+)
+from sqlalchemy.orm import aliased
 
 from wod_api_db.locations.models import Location
 from wod_api_db.pauses.models import Pause
@@ -10,8 +22,11 @@ from wod_api_db.students.states import StudentState
 from wod_api_db.workshops.models import Placement
 
 
-def room() -> ColumnElement[int]:
-    """Correlated to ``Placement``: the smaller of what its capacity leaves and the seats of its range that are free or ready.
+def room(taking: SQLColumnExpression[int] | None = None) -> ColumnElement[int]:
+    """Correlated to ``Placement``: the smaller of what its capacity leaves and the seats of its range that are free or
+    ready, without what is offered to somebody.
+
+    ``taking`` is the id of a registration that asks for itself: its own offer does not stand in its way.
 
     A ready seat is one of them, also one that was made ahead for another workshop: it is taken when no other is free.
     None where the placement is closed or being reset, or its location drained or paused.
@@ -27,8 +42,17 @@ def room() -> ColumnElement[int]:
         .scalar_subquery()
     )
     free = _seats().where(Student.state.in_([StudentState.FREE, StudentState.READY])).scalar_subquery()
-    left = func.greatest(0, func.least(Placement.capacity - uncleaned, free))
+    left = func.greatest(0, func.least(Placement.capacity - uncleaned, free) - _offered(taking))
     return case((_open(), left), else_=0)
+
+
+def _offered(taking: SQLColumnExpression[int] | None) -> ScalarSelect[int]:
+    """Room that is kept for those who were offered it."""
+    kept = aliased(Registration)
+    offers = select(func.count()).where(kept.placement_id == Placement.id, kept.state == literal_column("'offered'"))
+    if taking is not None:
+        offers = offers.where(kept.id != taking)
+    return offers.correlate_except(kept).scalar_subquery()
 
 
 def _open() -> ColumnElement[bool]:

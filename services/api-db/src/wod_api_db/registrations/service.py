@@ -45,7 +45,7 @@ async def register(
     address = checked_address(request.email, deny)
     once = Once.of(idempotency_key, request)
     for _ in range(_TRIES):
-        entry = await enter(session, request, address, settings.acceptance_limit, once)
+        entry = await enter(session, request, address, settings, once)
         if entry.outcome is not Outcome.OVERTAKEN:
             return await _answer(session, request, entry)
     raise Conflict("another registration of this address came in between and is gone again; please try once more")
@@ -53,7 +53,7 @@ async def register(
 
 async def _answer(session: AsyncSession, request: RegistrationRequest, entry: Entry) -> Registration | AlreadyHeld:
     if entry.registration is not None:
-        count(session, "registered", {}, entry.registration.created_at)
+        count(session, entry.registration.state.value, {}, entry.registration.created_at)
         return entry.registration
     if entry.outcome in {Outcome.HELD, Outcome.MADE_BEFORE}:
         assert entry.registration_id is not None
@@ -74,7 +74,8 @@ def _refusal(notebook: str, entry: Entry) -> Problem:
             return WorkshopNowhere(f"no location gives {entry.workshop_name} at present; the operator can place it")
         case Outcome.FULL:
             return WorkshopFull(
-                f"{entry.workshop_name} is full at the moment; a seat is free again when a session ends"
+                f"{entry.workshop_name} is full at the moment, or others wait for it already; "
+                'send the same with "wait": true to join the waiting list'
             )
     return WorkshopUnknown(f"there is no open workshop {notebook}; GET /api/v1/workshops lists those that are")
 

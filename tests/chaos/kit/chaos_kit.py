@@ -147,11 +147,20 @@ class Chaos:
 
     async def copies(self, email: str, subject: str = "ready") -> int:
         """Waits for the mail. However often it came, it is one: the same id, the same text."""
-        await caught(lambda: bool(self.letters(email, subject)), f"a mail with {subject!r} to {email}", RECOVERY)
+        try:
+            await caught(lambda: bool(self.letters(email, subject)), f"a mail with {subject!r} to {email}", RECOVERY)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; {await self.standing(email)}") from error
         letters = self.letters(email, subject)
         assert len({letter["Message-ID"] for letter in letters}) == 1
         assert len({text_of(letter) for letter in letters}) == 1
         return len(letters)
+
+    async def standing(self, email: str) -> str:
+        """Where the address's registrations, commands and mails are: what a failed test has to say."""
+        rows = [row for row in await self.platform.operator("registrations") if row["email"] == email]
+        commands = [await self.platform.operator("commands", registration=row["id"]) for row in rows]
+        return f"{rows=} {commands=} mails={await self.platform.operator('mails', recipient=email)}"
 
     async def credentials(self, guest: Guest, what: str = "") -> tuple[str, str]:
         """User name and password; ``what`` befell the guest is for the table."""

@@ -218,14 +218,6 @@ async def test_a_mistyped_address_is_corrected_in_line_too(full: Api) -> None:
     assert await mails_to(full, ADA) == ["waiting"]
 
 
-async def test_who_waits_can_be_erased(full: Api) -> None:
-    token = (await join(full, ADA))["token"]
-    assert (await full.http.get(f"/api/v1/registrations/{token}/data")).json()["registrations"][0]["location"] == ""
-    assert (await full.http.delete(f"/api/v1/registrations/{token}/data")).json()["registrations"] == 1
-    query = "SELECT state, pseudonymised_at IS NOT NULL FROM registrations WHERE email = ''"
-    assert await full.rows(query) == [("cancelled", True)]
-
-
 async def test_nobody_stays_longer_while_others_wait(api: Api, agent: AgentDouble) -> None:
     await api.change("UPDATE placements SET capacity = 1")
     token = (await api.register("holder@example.org")).json()["token"]

@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from wod_api_db.accounts.models import WorkerSighting
+from wod_api_db.commands import queue
 from wod_api_db.commands import repository as commands
 from wod_api_db.commands.issuing import SEND_COMMAND
 from wod_api_db.db import Job, enqueue
@@ -28,6 +29,13 @@ from wod_api_db.waiting import repository as waiting
 from wod_api_db.workshops.models import Placement
 
 Act = Callable[[AsyncSession, Registration], Awaitable[None]]
+
+
+async def _fail_what_is_stuck(sessions: async_sessionmaker[AsyncSession]) -> None:
+    async with sessions.begin() as session:
+        await queue.let_wait(session)
+        for registration in await repository.claim_due(session, repository.STUCK):
+            await _stuck(session, registration)
 
 
 async def _stuck(session: AsyncSession, registration: Registration) -> None:
@@ -78,7 +86,7 @@ class Step:
 
 #: In this order: who is past the end is not warned of it any more, and what one has let lapse goes to the next.
 STEPS = (
-    Step.deadline(repository.STUCK, _stuck),
+    Step(exists().where(repository.STUCK), _fail_what_is_stuck),
     Step.deadline(repository.ENDING, _over),
     Step.deadline(repository.EXPIRING, lifecycle.expiring),
     Step.deadline(repository.NO_SHOW, lifecycle.not_shown_up),

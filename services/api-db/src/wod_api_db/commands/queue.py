@@ -1,6 +1,7 @@
 """The line in which a location makes labs, as one who stands in it sees it: from rows, at the moment of asking."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -49,9 +50,24 @@ async def place_in_queue(session: AsyncSession, registration_id: int) -> Place:
     return Place(before, round((before + 1) * pace) if pace is not None else None)
 
 
-_MOVES = text("""
-SELECT EXISTS (
-    SELECT FROM commands WHERE location_id = :location AND verb = 'CREATE' AND state = 'done'
-        AND finished_at > now() - CAST(:lately AS interval)
-)
-""")
+#: A location that has made a lab within this time goes on; whoever has others before him is looked at again after it.
+LATELY = timedelta(minutes=10)
+#: All at once, as they stand at this moment: when the first of a line fails, the next is not the first already.
+_LET_WAIT = text(f"""
+UPDATE registrations SET stuck_at = now() + CAST(:lately AS interval) WHERE id IN (
+    SELECT r.id FROM registrations AS r JOIN commands AS own ON own.registration_id = r.id
+    WHERE r.state IN ('registered', 'deploying') AND r.stuck_at <= now()
+        AND own.verb = 'CREATE' AND own.state IN ('queued', 'sent', 'accepted')
+        AND EXISTS (
+            SELECT FROM commands WHERE location_id = own.location_id AND (created_at, id) < (own.created_at, own.id)
+                AND verb = 'CREATE' AND {state_in(*OUTSTANDING)})
+        AND EXISTS (
+            SELECT FROM commands WHERE location_id = own.location_id AND verb = 'CREATE' AND state = 'done'
+                AND finished_at > now() - CAST(:lately AS interval))
+    ORDER BY r.id FOR UPDATE OF r SKIP LOCKED
+)""")  # noqa: S608 - put together from constants
+
+
+async def let_wait(session: AsyncSession) -> None:
+    """Of those whose time to get a lab is over: who has others before him in a line that moves has nobody to blame."""
+    await session.execute(_LET_WAIT, {"lately": LATELY})

@@ -80,9 +80,9 @@ class Registration(Base):
         Index("registrations_of_workshop", "workshop_id", "id"),
         Index("registrations_of_location", "location_id", "id"),
         CheckConstraint(
-            "state IN ('waiting', 'offered', 'cancelled') OR num_nulls(placement_id, location_id, student_id, "
-            "generation, range_first) = 0",
-            name="registrations_have_a_seat_once_registered",
+            "state IN ('waiting', 'offered', 'cancelled') OR "
+            "num_nulls(placement_id, location_id, generation, range_first) = 0",
+            name="registrations_have_a_place_once_registered",
         ),
         CheckConstraint(
             "state <> 'waiting' OR (placement_id IS NULL AND waiting_since IS NOT NULL AND wait_ends_at IS NOT NULL)",

@@ -15,9 +15,9 @@ _SEAT = (
     ("range_first", sa.Integer()),
 )
 _CHECKS = {
-    "registrations_have_a_seat_once_registered": (
+    "registrations_have_a_place_once_registered": (
         "state IN ('waiting', 'offered', 'cancelled') OR "
-        "num_nulls(placement_id, location_id, student_id, generation, range_first) = 0"
+        "num_nulls(placement_id, location_id, generation, range_first) = 0"
     ),
     "registrations_that_wait_do_so_since_and_until": (
         "state <> 'waiting' OR (placement_id IS NULL AND waiting_since IS NOT NULL AND wait_ends_at IS NOT NULL)"

@@ -5,7 +5,8 @@ import httpx
 import psutil
 import pytest
 import structlog
-from agent_doubles import Agent, ApiDb, a_command, an_unsigned, free_port, running_agent, served, until
+from agent_api_db import ApiDb
+from agent_doubles import Agent, a_command, an_unsigned, free_port, running_agent, served, until
 from pydantic import SecretStr
 
 from wod_backend_agent.api_client import NativeApi, NotOffered, NotTaken

@@ -140,13 +140,15 @@ class AddressCorrection(BaseModel):
 class EventView(BaseModel):
     """One row of a registration's story, also the data of a server-sent event.
 
-    Types, each with what ``data`` holds: ``registered`` (seat, location), ``command-sent`` and ``accepted`` (verb),
+    Types, each with what ``data`` holds: ``waiting``, ``offered`` (until), ``offer-unsent`` and ``offer-withdrawn`` (back
+    in line, at the same place), ``registered`` (seat, location), ``command-sent`` and ``accepted`` (verb),
     ``progress`` (verb, step, percent, message, seconds: those that are known), ``late-report`` (verb, report),
     ``running``, ``mail-sent``, ``mail-failed`` and ``mail-bounced`` (template), ``clock-started``, ``first-login``,
-    ``completion`` (completion, measured_at: another share of the code cells was run), ``reminded``, ``expiring``, ``extended`` (ends_at), ``announcement`` (text), ``corrected``, ``deploying-again``,
-    ``waiting``, ``offered`` (until), ``offer-unsent`` and ``offer-withdrawn`` (back in line, at the same place),
-    ``ended`` and ``cancelled`` (reason; of a wait also seat, which is false: nothing follows), ``failed``, ``seat-broken`` (verb), ``cleaned`` (completion),
-    ``legacy-unexpected`` (field).
+    ``completion`` (completion, measured_at: another share of the code cells was run), ``reminded``, ``expiring``,
+    ``extended`` (ends_at), ``announcement`` (text), ``corrected``, ``deploying-again``,
+    ``ended`` and ``cancelled`` (reason; of a wait also seat, which is false: nothing follows), ``failed``,
+    ``seat-broken`` (verb), ``cleaned`` (completion), ``legacy-unexpected`` (field),
+    ``incident`` (kind, program, processes, ended: what the location's watchdog saw).
     """
 
     id: int

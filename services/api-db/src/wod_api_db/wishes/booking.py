@@ -115,8 +115,10 @@ def _in_order(wanted: Sequence[Wanted], ground: Ground, floor: "_Floor", moving:
     done = []
     for wish in sorted(wanted, key=lambda wish: (wish.workshop not in ground.claiming, not _sitting(wish, ground))):
         standing = ground.standing.get(wish.workshop)
-        as_wished = standing is not None and standing.seats == wish.seats and wish.fixed in (None, standing)
-        if as_wished and wish.workshop not in moving and floor.is_clear(wish.workshop, standing):
+        if standing is None or wish.workshop in moving:
+            continue
+        as_wished = standing.seats == wish.seats and wish.fixed in (None, standing)
+        if as_wished and floor.is_clear(wish.workshop, standing):
             done.append(wish)
             yield wish
 

@@ -29,6 +29,7 @@ def _workshop(notebook: str, category: list[str], hours: int) -> WorkshopView:
         session_type="Workshops-on-Demand",
         active=True,
         room=3,
+        waiting=0,
         seats=6,
         pre_requisite="",
         paused=None,

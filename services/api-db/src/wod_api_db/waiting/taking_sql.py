@@ -8,7 +8,7 @@ from sqlalchemy import literal_column, select
 from wod_api_db.locations.models import Location
 from wod_api_db.registrations.entering_sql import compiled, free_seat, handing_over, open_workshop
 from wod_api_db.registrations.models import Registration
-from wod_api_db.registrations.room import room
+from wod_api_db.registrations.room import last_public_seat, room
 from wod_api_db.workshops.models import Placement, Workshop
 
 PARAMETERS = {
@@ -79,7 +79,7 @@ def _placement() -> str:
 
 def _placement_with_room() -> str:
     """Where the offer was made, unless nobody is let in there any more or seats have become too few meanwhile."""
-    columns = (Placement.id, Placement.location_id, Placement.first_seat, Placement.last_seat)
+    columns = (Placement.id, Placement.location_id, Placement.first_seat, last_public_seat().label("last_seat"))
     query = (
         select(*columns, Location.name.label("location"))
         .join(Placement.location)

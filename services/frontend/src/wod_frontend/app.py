@@ -8,10 +8,12 @@ from starlette.staticfiles import StaticFiles
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from wod_common.health import health_router
-from wod_frontend import badges, catalogue, registering, sessions, unsubscribing
+from wod_frontend import badges, catalogue, house, registering, sessions, unsubscribing
 from wod_frontend.api import Api, connect
+from wod_frontend.branding import read_branding
 from wod_frontend.csrf import FormGuard
 from wod_frontend.failures import add_failure_pages
+from wod_frontend.language import LanguageChoice
 from wod_frontend.live import LiveStories
 from wod_frontend.pages import STATIC, Pages
 from wod_frontend.security import FormLimit, SecurityHeaders
@@ -19,6 +21,7 @@ from wod_frontend.settings import Settings
 
 
 def create_app(settings: Settings) -> FastAPI:
+    branding = read_branding(settings.branding, settings.brand)
     guard = FormGuard(settings.secret.get_secret_value(), secure=settings.public_url.scheme == "https")
 
     @asynccontextmanager
@@ -34,13 +37,14 @@ def create_app(settings: Settings) -> FastAPI:
         return await api.check()
 
     app = FastAPI(title="Portal", lifespan=lifespan, openapi_url=None)
-    app.state.pages = Pages(guard, settings.brand, str(settings.public_url).rstrip("/"))
-    for router in (catalogue.router, registering.router, sessions.router, unsubscribing.router, badges.router):
-        app.include_router(router)
+    app.state.pages = Pages(guard, branding, str(settings.public_url).rstrip("/"))
+    for part in (catalogue, registering, sessions, unsubscribing, badges, house):
+        app.include_router(part.router)
     app.include_router(health_router({"api-db": api_answers}))
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     add_failure_pages(app)
     app.add_middleware(FormLimit)
+    app.add_middleware(LanguageChoice, secure=guard.secure)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
     return app

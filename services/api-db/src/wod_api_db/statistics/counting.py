@@ -22,6 +22,7 @@ _BROKEN = Counter("wod_seat_cleanings_failed", "Cleanings of a seat that failed"
 _MAIL_SENT = Counter("wod_mails_sent", "Mails that the relay has taken", ["template"])
 _MAIL_FAILED = Counter("wod_mails_refused", "Mails that were given up", ["template"])
 _COMMAND_SENT = Counter("wod_commands_sent", "Commands that a location's gate has taken", ["verb"])
+_INCIDENTS = Counter("wod_registration_incidents", "What agents' watchdogs have told of, by kind", ["kind"])
 _READY = Histogram(
     "wod_deployment_seconds",
     "From the registration to the lab that is there",
@@ -42,6 +43,7 @@ _LABELLED = {
     "mail-sent": (_MAIL_SENT, "template"),
     "mail-failed": (_MAIL_FAILED, "template"),
     "command-sent": (_COMMAND_SENT, "verb"),
+    "incident": (_INCIDENTS, "kind"),
 }
 
 

@@ -56,7 +56,9 @@ class Teacher:
         return await self.done("GET", f"/{class_id}")
 
     async def roster(self, class_id: int, text: str | bytes, **query: Any) -> httpx.Response:
-        return await self.call("POST", f"/{class_id}/roster", content=text, params=query)
+        headers = self.headers | {"Content-Type": "text/csv"}
+        path = f"/api/v1/classes/{class_id}/roster"
+        return await self.api.http.post(path, content=text, params=query, headers=headers)
 
 
 def _iso(moment: datetime) -> str:

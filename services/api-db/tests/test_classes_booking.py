@@ -93,11 +93,12 @@ async def test_an_instructor_sees_his_own_and_who_runs_the_platform_all(api: Api
     other = await Teacher.of(api, {"username": "alan", "password": "another horse battery"})
     assert (await other.done("GET"))["items"] == []
     for method, path in (
-        ("GET", ""), ("PATCH", ""), ("POST", "/open"), ("POST", "/end"), ("POST", "/roster"), ("GET", "/participants"),
+        ("GET", ""), ("PATCH", ""), ("POST", "/open"), ("POST", "/end"), ("GET", "/participants"),
         ("GET", "/invitations"), ("POST", "/participants/1/help-done"),
     ):  # fmt: skip
         body = {"json": {"title": "x"}} if method == "PATCH" else {}
         assert (await other.call(method, f"/{taught['id']}{path}", **body)).status_code == 404, path
+    assert (await other.roster(taught["id"], "a@example.org")).status_code == 404
     speaker = {"json": {"terms_version": "1"}}
     assert (await other.call("POST", f"/{taught['id']}/speaker", **speaker)).status_code == 404
     operator = Teacher(api, await api.login(ADMIN))

@@ -36,6 +36,7 @@ from wod_api_db.statistics.gauges import Gauges
 from wod_api_db.statistics.service import public_statistics
 from wod_api_db.statistics.timing import RequestTiming
 from wod_api_db.students.endpoints import router as students
+from wod_api_db.wishes.endpoints import router as wishes
 from wod_api_db.workshops.catalogue import Catalogue
 from wod_api_db.workshops.endpoints import WholeCatalogue
 from wod_api_db.workshops.endpoints import router as workshops
@@ -67,6 +68,7 @@ ROUTERS = (
     statistics,
     students,
     syncing,
+    wishes,
 )
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, case, exists, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, case, exists, func, or_, select
 from sqlalchemy.orm import aliased
 from sqlalchemy.orm.util import AliasedClass
 
@@ -27,8 +27,10 @@ def booked(until: ColumnElement[datetime] | None = None) -> ColumnElement[int]:
     """
     at, together, workshop = aliased(Class), aliased(Class), aliased(Workshop)
     begins = func.greatest(at.deploy_from, now)
+    apart = select(Placement.speaker_seat).where(Placement.id == together.placement_id)
+    wanted = unclaimed(together, speaker_apart=apart.correlate(together).scalar_subquery())
     sum_then = (
-        select(func.coalesce(func.sum(unclaimed(together)), 0))
+        select(func.coalesce(func.sum(wanted), 0))
         .where(
             together.placement_id == at.placement_id,
             together.ended_at.is_(None),
@@ -59,10 +61,17 @@ def public_end(workshop: type[Workshop] | AliasedClass[Workshop]) -> ColumnEleme
     return now + workshop.duration + MARGIN
 
 
-def unclaimed(taught: type[Class] | AliasedClass[Class]) -> ColumnElement[int]:
-    """Booked seats that nobody of the class holds, the speaker's included."""
-    held = _holders(taught).scalar_subquery()
-    return func.greatest(0, taught.seats + case((taught.speaker_seat, 1), else_=0) - held)
+def unclaimed(
+    taught: type[Class] | AliasedClass[Class], *, speaker_apart: ColumnElement[bool] | None = None
+) -> ColumnElement[int]:
+    """Booked seats that nobody of the class holds: the speaker's included, but where it is ``speaker_apart``, a seat that
+    the public has never had.
+    """
+    among = taught.speaker_seat if speaker_apart is None else and_(taught.speaker_seat, ~speaker_apart)
+    holders = _holders(taught)
+    if speaker_apart is not None:
+        holders = holders.where(or_(~Registration.speaks, ~speaker_apart))
+    return func.greatest(0, taught.seats + case((among, 1), else_=0) - holders.scalar_subquery())
 
 
 def left_for(*, speaks: ColumnElement[bool]) -> ColumnElement[int]:

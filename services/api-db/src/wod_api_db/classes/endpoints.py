@@ -1,6 +1,6 @@
 """Classes over REST, for those who teach them."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -24,9 +24,9 @@ from wod_api_db.classes.schemas import (
     SpeakerRequest,
 )
 from wod_api_db.db import ImmediateSessionDep, SessionDep
-from wod_api_db.mail.endpoints import TooLarge
 from wod_api_db.openapi import page_example
 from wod_api_db.paging import Page, PositionDep, page_of
+from wod_api_db.raw_bodies import OtherMediaType, TooLarge, raw_body, read_body
 from wod_api_db.registrations.schemas import NewRegistrationView
 from wod_api_db.registrations.service import AlreadyHeld
 from wod_api_db.registrations.views import new_view
@@ -105,26 +105,13 @@ async def help_done(
 
 
 async def _roster(request: Request) -> bytes:
-    """Whatever its Content-Type: programs name CSV in many ways, and what is none is refused by its lines."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST:
-            raise TooLarge(f"a roster has at most {LARGEST} bytes")
-    return bytes(body)
+    return await read_body(request, "text/csv", LARGEST, "a class's roster is a few lines; divide it")
 
 
-_ROSTER_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "text/csv": {"schema": {"type": "string"}, "example": "email,name\r\nada@example.org,Ada Martin\r\n"}
-        },
-    }
-}
+_ROSTER_BODY = raw_body("text/csv", example="email,name\r\nada@example.org,Ada Martin\r\n")
 
 
-@router.post("/{class_id}/roster", openapi_extra=_ROSTER_BODY, responses=_CHANGES | responses(TooLarge))
+@router.post("/{class_id}/roster", openapi_extra=_ROSTER_BODY, responses=_CHANGES | responses(TooLarge, OtherMediaType))
 async def upload_roster(
     class_id: ClassId,
     session: SessionDep,

@@ -51,6 +51,11 @@ class Ground:
     held_until: Sequence[datetime]
     bookings: Sequence[Booking]
     beside: Sequence[Beside] = ()
+    #: the placement has a seat for speakers that is none of ``seats``
+    speaker_apart: bool = False
+
+    def needed(self, wish: "Wish") -> int:
+        return wish.seats + (wish.speaker and not self.speaker_apart)
 
     def lead(self, labs: int, starts_at: datetime) -> timedelta:
         """How long before the doors open the first of the labs must be begun, with those that are made meanwhile."""
@@ -69,9 +74,10 @@ class Ground:
 
 @dataclass(frozen=True)
 class Wish:
-    """A class to be: ``seats`` with the speaker's."""
+    """A class to be: ``seats`` for its participants, one for the speaker where he wants one."""
 
     seats: int
+    speaker: bool
     starts_at: datetime
     ends_at: datetime
 
@@ -93,11 +99,11 @@ def opening(starts_at: datetime, now: datetime) -> datetime:
 def deployment(ground: Ground, wish: Wish, now: datetime) -> datetime:
     """When its first lab is to be made."""
     opens = opening(wish.starts_at, now)
-    return min(opens, max(now, opens - ground.lead(wish.seats, wish.starts_at)))
+    return min(opens, max(now, opens - ground.lead(wish.seats + wish.speaker, wish.starts_at)))
 
 
 def fits(ground: Ground, wish: Wish, now: datetime) -> bool:
-    return ground.left(deployment(ground, wish, now), wish.ends_at + CLEANING) >= wish.seats
+    return ground.left(deployment(ground, wish, now), wish.ends_at + CLEANING) >= ground.needed(wish)
 
 
 def proposals(grounds: Sequence[Ground], wish: Wish, now: datetime) -> list[Proposal]:
@@ -107,7 +113,7 @@ def proposals(grounds: Sequence[Ground], wish: Wish, now: datetime) -> list[Prop
 
 
 def _at(ground: Ground, wish: Wish, now: datetime) -> Iterator[Proposal]:
-    if wish.seats > ground.seats:
+    if ground.needed(wish) > ground.seats:
         return
     length = wish.ends_at - wish.starts_at
     begin = max(wish.starts_at, now)
@@ -117,7 +123,7 @@ def _at(ground: Ground, wish: Wish, now: datetime) -> Iterator[Proposal]:
         (start for start in reversed(starts) if now <= start < begin),
     ):
         for start in side:
-            moved = Wish(wish.seats, start, start + length)
+            moved = Wish(wish.seats, wish.speaker, start, start + length)
             if abs(start - wish.starts_at) <= REACH and fits(ground, moved, now):
                 yield Proposal(ground, moved.starts_at, moved.ends_at)
                 break
@@ -125,7 +131,7 @@ def _at(ground: Ground, wish: Wish, now: datetime) -> Iterator[Proposal]:
 
 def _starts(ground: Ground, wish: Wish, now: datetime) -> Iterator[datetime]:
     """Where room can begin or end: behind whoever goes, and right before whoever comes. On whole five minutes."""
-    ahead = DOORS + ground.lead(wish.seats, wish.starts_at)
+    ahead = DOORS + ground.lead(wish.seats + wish.speaker, wish.starts_at)
     for until in (*ground.held_until, *(booking.ends for booking in ground.bookings)):
         yield _rounded(max(until, now) + ahead, up=True)
     for booking in ground.bookings:

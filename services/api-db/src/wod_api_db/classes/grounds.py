@@ -14,7 +14,7 @@ from wod_api_db.commands.models import CommandRow
 from wod_api_db.db import now
 from wod_api_db.ready.sweeping import IN_FLIGHT
 from wod_api_db.registrations.models import Registration
-from wod_api_db.registrations.room import is_open
+from wod_api_db.registrations.room import is_open, last_public_seat
 from wod_api_db.registrations.schemas import RegistrationState
 from wod_api_db.students.models import Student
 from wod_api_db.students.states import StudentState
@@ -54,7 +54,8 @@ async def _ground(session: AsyncSession, placement: Placement, seats: int, but: 
         pace=await pace(session, placement.location_id),
         beside=await _beside(session, placement.location_id, but),
         held_until=await _held_until(session, placement.id, but),
-        bookings=await _bookings(session, placement.id, but),
+        bookings=await _bookings(session, placement, but),
+        speaker_apart=placement.speaker_seat,
     )
 
 
@@ -64,7 +65,7 @@ def _seats() -> ColumnElement[int]:
         select(func.count())
         .where(
             Student.location_id == Placement.location_id,
-            Student.number.between(Placement.first_seat, Placement.last_seat),
+            Student.number.between(Placement.first_seat, last_public_seat()),
             Student.state != StudentState.BROKEN,
         )
         .correlate(Placement)
@@ -91,10 +92,10 @@ async def _held_until(session: AsyncSession, placement_id: int, but: int | None)
     return (await session.execute(query)).scalars().all()
 
 
-async def _bookings(session: AsyncSession, placement_id: int, but: int | None) -> Sequence[Booking]:
-    query = select(Class).where(Class.placement_id == placement_id, Class.ended_at.is_(None), Class.id != (but or 0))
+async def _bookings(session: AsyncSession, placement: Placement, but: int | None) -> Sequence[Booking]:
+    query = select(Class).where(Class.placement_id == placement.id, Class.ended_at.is_(None), Class.id != (but or 0))
     return [
-        Booking(row.deploy_from, row.ends_at + CLEANING, row.seats + row.speaker_seat)
+        Booking(row.deploy_from, row.ends_at + CLEANING, row.seats + (row.speaker_seat and not placement.speaker_seat))
         for row in (await session.execute(query)).scalars()
     ]
 

@@ -14,6 +14,7 @@ from wod_api_db.registrations import lifecycle
 from wod_api_db.registrations import repository as registrations
 from wod_api_db.registrations import service as registering
 from wod_api_db.registrations.addresses import DenyList
+from wod_api_db.registrations.errors import WorkshopFull
 from wod_api_db.registrations.models import Registration
 from wod_api_db.registrations.schemas import RegistrationRequest
 from wod_api_db.registrations.service import AlreadyHeld
@@ -66,7 +67,7 @@ async def speak(
     )
     try:
         made = await registering.register(session, form, settings, deny, speaks=True)
-    except ClassFull as error:
+    except (ClassFull, WorkshopFull) as error:
         raise Conflict(
             "the speaker's seat is taken, or no seat is free at this moment; try again in a minute"
         ) from error

@@ -73,7 +73,7 @@ async def book(session: AsyncSession, claims: Claims, wanted: NewClass) -> int:
         raise NotFound(f"there is no open workshop {wanted.workshop}; GET /api/v1/workshops lists those that are")
     clock = await repository.clock(session)
     _check_times(wanted.starts_at, wanted.ends_at, clock)
-    wish = Wish(wanted.seats + wanted.speaker_seat, wanted.starts_at, wanted.ends_at)
+    wish = Wish(wanted.seats, wanted.speaker_seat, wanted.starts_at, wanted.ends_at)
     await lock_all(session, workshop.id)
     ground = _choose(await grounds.of_workshop(session, workshop.id), wish, clock, wanted.location)
     taught = Class(
@@ -128,8 +128,8 @@ async def _book_again(session: AsyncSession, taught: Class, given: dict[str, Any
     starts_at, ends_at = given.get("starts_at", taught.starts_at), given.get("ends_at", taught.ends_at)
     _check_times(starts_at, ends_at, clock, began=starts_at == taught.starts_at)
     seats, speaker = given.get("seats", taught.seats), given.get("speaker_seat", taught.speaker_seat)
-    wish = Wish(seats + speaker, starts_at, ends_at)
-    asks_for_more = wish.seats > taught.seats + taught.speaker_seat or ends_at > taught.ends_at
+    wish = Wish(seats, speaker, starts_at, ends_at)
+    asks_for_more = seats + speaker > taught.seats + taught.speaker_seat or ends_at > taught.ends_at
     if asks_for_more or starts_at != taught.starts_at:
         await lock_all(session, taught.workshop_id)
         places = await grounds.of_workshop(session, taught.workshop_id, but=taught.id)
@@ -179,7 +179,8 @@ def _why_not(places: list[Ground], wish: Wish, clock: datetime, location: int | 
         f"of {ground.seats} at {ground.location}"
         for ground in asked
     ]
-    return f"{wish.seats} seats do not fit then: there are {', '.join(free)}; see the alternatives"
+    needed = max(ground.needed(wish) for ground in asked)
+    return f"{needed} seats do not fit then: there are {', '.join(free)}; see the alternatives"
 
 
 def _times(ground: Ground, wish: Wish, clock: datetime) -> dict[str, datetime]:
@@ -206,7 +207,7 @@ async def open_now(session: AsyncSession, claims: Claims, class_id: int) -> None
         return
     await lock_all(session, taught.workshop_id)
     places = await grounds.of_workshop(session, taught.workshop_id, but=class_id)
-    wish = Wish(taught.seats + taught.speaker_seat, clock, taught.ends_at)
+    wish = Wish(taught.seats, taught.speaker_seat, clock, taught.ends_at)
     _choose(places, wish, clock, taught.placement.location_id)
     taught.opens_at = clock
     taught.deploy_from = min(taught.deploy_from, clock)

@@ -31,7 +31,7 @@ async def _measured(session: AsyncSession, taught: Class) -> None:
     """Where its placement takes nobody at present it stays as it was."""
     clock = await repository.clock(session)
     places = await grounds.of_workshop(session, taught.workshop_id, but=taught.id)
-    wish = Wish(taught.seats + taught.speaker_seat, taught.starts_at, taught.ends_at)
+    wish = Wish(taught.seats, taught.speaker_seat, taught.starts_at, taught.ends_at)
     for ground in places:
         if ground.placement_id == taught.placement_id:
             taught.deploy_from = min(taught.opens_at, fitting.deployment(ground, wish, clock))

@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, and_, any_, exists, func, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, any_, exists, false, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased, contains_eager
 
-from wod_api_db.classes.booked import DEPLOYED_AHEAD, demand
+from wod_api_db.classes.booked import DEPLOYED_AHEAD, demand, keeps_last_seat
 from wod_api_db.classes.models import Class
 from wod_api_db.commands.models import CommandRow
 from wod_api_db.db import now
 from wod_api_db.locations.health import SILENCE
 from wod_api_db.locations.models import Location
 from wod_api_db.pauses.models import Pause
-from wod_api_db.registrations.room import is_open, room
+from wod_api_db.registrations.room import is_open, last_public_seat, room
 from wod_api_db.states import OUTSTANDING
 from wod_api_db.students.models import Student
 from wod_api_db.students.states import StudentState
@@ -60,7 +60,8 @@ def _current() -> ColumnElement[bool]:
         Student.prepared_version == Workshop.content_version,
         Placement.closed_at.is_(None),
         Placement.range_reset.is_(None),
-        Student.number.between(Placement.first_seat, Placement.last_seat),
+        Student.number >= Placement.first_seat,
+        or_(Student.number <= last_public_seat(), and_(Student.number == Placement.last_seat, keeps_last_seat())),
     )
 
 
@@ -173,7 +174,7 @@ async def spare_seat(session: AsyncSession, placement: Placement, *, for_class: 
         select(func.count())
         .where(
             free.location_id == other.location_id,
-            free.number.between(other.first_seat, other.last_seat),
+            free.number.between(other.first_seat, last_public_seat(other)),
             free.state == StudentState.FREE,
         )
         .correlate(other)
@@ -183,7 +184,7 @@ async def spare_seat(session: AsyncSession, placement: Placement, *, for_class: 
         exists()
         .where(
             other.location_id == Student.location_id,
-            Student.number.between(other.first_seat, other.last_seat),
+            Student.number.between(other.first_seat, last_public_seat(other)),
             other.closed_at.is_(None),
             other.workshop_id == Workshop.id,
             Workshop.active,
@@ -193,11 +194,13 @@ async def spare_seat(session: AsyncSession, placement: Placement, *, for_class: 
         )
         .correlate(Student)
     )
+    for_speaker = exists().where(Placement.id == placement.id, keeps_last_seat())
     query = (
         select(Student)
         .where(
             Student.location_id == placement.location_id,
             Student.number.between(placement.first_seat, placement.last_seat),
+            or_(Student.number <= placement.last_seat - placement.speaker_seat, for_speaker if for_class else false()),
             Student.state == StudentState.FREE,
             ~needed,
         )

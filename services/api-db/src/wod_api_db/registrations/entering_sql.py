@@ -19,7 +19,7 @@ from wod_api_db.locations.models import Location
 from wod_api_db.mail.outbox import SEND_MAIL
 from wod_api_db.pauses.models import Pause
 from wod_api_db.registrations.models import HELD_ADDRESS, Registration
-from wod_api_db.registrations.room import free, is_open, room
+from wod_api_db.registrations.room import free, is_open, last_public_seat, room
 from wod_api_db.students.models import Student
 from wod_api_db.students.states import StudentState
 from wod_api_db.workshops.models import Placement, Workshop
@@ -204,7 +204,9 @@ def _booking() -> str:
 
 def _placement() -> Select[*tuple[Any, ...]]:
     return select(
-        *(getattr(Placement, name) for name in ("id", "location_id", "first_seat", "last_seat")),
+        *(getattr(Placement, name) for name in ("id", "location_id", "first_seat")),
+        last_public_seat().label("last_seat"),
+        Placement.last_seat.label("speakers_seat"),
         Location.name.label("location"),
         Location.hub_url,
     ).join(Placement.location)
@@ -219,7 +221,7 @@ def _placement_of_class() -> str:
             Class.id == literal_column("booking.id"),
             is_open(),
             left_for(speaks=literal_column("given_speaks", Boolean())) > 0,
-            free() > 0,
+            or_(literal_column("given_speaks", Boolean()), free() > 0),
         )
     )
     return _sql(query)
@@ -264,12 +266,13 @@ def _free_seat() -> str:
         Student.prepared_version == literal_column("workshop.content_version"),
     )
     speaks = literal_column("given_speaks", Boolean())
-    is_last = Student.number == literal_column("placement.last_seat")
+    is_last = Student.number == literal_column("placement.speakers_seat")
     query = (
         select(Student.id, Student.number)
         .where(
             Student.location_id == literal_column("placement.location_id"),
-            Student.number.between(literal_column("placement.first_seat"), literal_column("placement.last_seat")),
+            Student.number >= literal_column("placement.first_seat"),
+            or_(Student.number <= literal_column("placement.last_seat"), and_(speaks, is_last)),
             Student.state.in_([StudentState.FREE, StudentState.READY]),
             or_(speaks, ~is_last, ~exists().where(Placement.id == literal_column("placement.id"), keeps_last_seat())),
         )

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, select
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
 
 from wod_api_db.classes.booked import booked
 from wod_api_db.locations.models import Location
@@ -26,6 +26,7 @@ def room(until: ColumnElement[datetime] | None = None) -> ColumnElement[int]:
             Registration.placement_id == Placement.id,
             Registration.cleaned_at.is_(None),
             Registration.student_id.is_not(None),
+            or_(~Registration.speaks, ~Placement.speaker_seat),
         )
         .correlate(Placement)
         .scalar_subquery()
@@ -56,12 +57,17 @@ def size() -> ColumnElement[int]:
     return func.least(Placement.capacity, _seats().scalar_subquery())
 
 
+def last_public_seat(placement: type[Placement] = Placement) -> ColumnElement[int]:
+    """Of the placement's range: the one behind it may be the speaker's."""
+    return case((placement.speaker_seat, placement.last_seat - 1), else_=placement.last_seat)
+
+
 def _seats() -> Select[int]:
     return (
         select(func.count())
         .where(
             Student.location_id == Placement.location_id,
-            Student.number.between(Placement.first_seat, Placement.last_seat),
+            Student.number.between(Placement.first_seat, last_public_seat()),
         )
         .correlate(Placement)
     )

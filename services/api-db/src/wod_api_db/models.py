@@ -6,6 +6,7 @@ from wod_api_db.badges.models import Badge, SpecialBadge
 from wod_api_db.classes.models import Class, Invitation
 from wod_api_db.commands.models import CommandEventRow, CommandRow
 from wod_api_db.db import Base
+from wod_api_db.feedback.models import Feedback
 from wod_api_db.locations.models import Location
 from wod_api_db.mail.models import Mail, MailOptout
 from wod_api_db.notices.models import Notice
@@ -23,6 +24,7 @@ __all__ = [
     "Class",
     "CommandEventRow",
     "CommandRow",
+    "Feedback",
     "Invitation",
     "Location",
     "Mail",

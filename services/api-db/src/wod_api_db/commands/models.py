@@ -41,6 +41,12 @@ class CommandRow(Base):
             "finished_at",
             postgresql_where=text("verb = 'CREATE' AND state = 'done'"),
         ),
+        Index(
+            "commands_prepared",
+            "location_id",
+            "finished_at",
+            postgresql_where=text("verb = 'PREPARE' AND state = 'done'"),
+        ),
         Index("commands_in_state", "state", "created_at", "id"),
     )
 

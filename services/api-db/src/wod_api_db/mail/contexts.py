@@ -1,6 +1,6 @@
 """What a mail may say: the registration, the brand, and the mail's own data as the templates' context."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from wod_api_db.badges.models import Badge, SpecialBadge
 from wod_api_db.mail import repository
+from wod_api_db.mail.class_contexts import Withheld, class_context
 from wod_api_db.mail.models import Mail
 from wod_api_db.mail.optouts import optout_token
 from wod_api_db.mail.rendering import Brand, Context, MailContext, NoticeContext, NoticeLine, SpecialBadgeLine
@@ -26,12 +27,10 @@ OPTIONAL = frozenset({"ended", "special-badge"})
 _RUNNING = (RegistrationState.RUNNING, RegistrationState.EXPIRING)
 
 
-class Withheld(Exception):
-    """The mail has lost its reason before it left; the message says why."""
-
-
 async def context_of(session: AsyncSession, mail: Mail, settings: Settings) -> Context:
     """Raises Withheld."""
+    if "class_id" in mail.data:
+        return await class_context(session, mail, brand_of(settings))
     if mail.registration_id is None:
         return await _notice_context(session, mail, settings)
     registration = await registrations.read(session, mail.registration_id)
@@ -106,7 +105,7 @@ def _registration_context(
         starts_at=registration.ready_at,
         ends_at=registration.ends_at if again else _promised_end(registration, template),
         kept_until=registration.no_show_at or registration.ends_at,
-        duration=registration.duration,
+        duration=_length(registration),
         offer_limit=registration.offer_limit,
         offer_ends_at=registration.offer_ends_at if template == "offer" else None,
         completion=registration.completion,
@@ -121,6 +120,13 @@ def _offered_until(registration: Registration) -> str | None:
     return registration.offer_ends_at.isoformat() if registration.offer_ends_at else None
 
 
+def _length(registration: Registration) -> timedelta:
+    """Of a lab that belongs to a class: what is left of it."""
+    if registration.class_ends_at is None or registration.ready_at is None:
+        return registration.duration
+    return max(timedelta(), registration.class_ends_at - registration.ready_at)
+
+
 def _sealed_password(registration: Registration) -> str | None:
     student = registration.student
     return student.sealed_password if student and student.generation == registration.generation else None
@@ -128,6 +134,8 @@ def _sealed_password(registration: Registration) -> str | None:
 
 def _promised_end(registration: Registration, template: str) -> datetime | None:
     """The clock starts when this very mail is taken: what it names is the earliest end, the same at every try."""
+    if registration.class_ends_at is not None:
+        return registration.class_ends_at
     if template == "credentials" and registration.ready_at is not None:
         return registration.ready_at + registration.duration
     return registration.ends_at

@@ -3,23 +3,18 @@
 It is made anew with every migration: its conditions are those that this release's other queries use.
 """
 
-from typing import Any
+from sqlalchemy import Boolean, exists, func, literal_column, or_, select
 
-from pgqueuer.adapters.persistence.qb import QueryQueueBuilder
-from sqlalchemy import ColumnElement, Select, and_, case, exists, literal_column, select
-from sqlalchemy.dialects.postgresql.asyncpg import dialect
-
-from wod_api_db.commands.issuing import SEND_COMMAND
+from wod_api_db.classes.booked import left_for
+from wod_api_db.classes.models import Class
+from wod_api_db.db import now
 from wod_api_db.locations.health import healthy
-from wod_api_db.locations.models import Location
 from wod_api_db.mail.outbox import SEND_MAIL
 from wod_api_db.pauses.models import Pause
 from wod_api_db.registrations.models import HELD_ADDRESS, IN_LINE, WAITING, Registration
-from wod_api_db.registrations.room import last_public_seat, room
-from wod_api_db.students.models import Student
-from wod_api_db.students.states import StudentState
+from wod_api_db.registrations.room import free, is_open, room
+from wod_api_db.registrations.seat_sql import compiled, free_seat, handing_over, job, open_workshop, placement
 from wod_api_db.workshops.models import Placement, Workshop
-from wod_api_db.workshops.repository import paused
 
 PARAMETERS = {
     "given_notebook": "text",
@@ -38,6 +33,8 @@ PARAMETERS = {
     "given_mail": "uuid",
     "given_message_id": "text",
     "given_command": "uuid",
+    "given_code": "text",
+    "given_speaks": "boolean",
 }
 RESULTS = {
     "outcome": "text",
@@ -51,6 +48,7 @@ RESULTS = {
     "hub_url": "text",
     "student_id": "int",
     "student_number": "int",
+    "class_id": "int",
 }
 
 
@@ -62,11 +60,13 @@ DECLARE
     seat_id int;
     seat_number int;
     holder record;
-    wait record;
+    wait_id bigint;
     earlier record;
     queued record;
     line_is_there bool;
     has_room bool;
+    may_wait bool;
+    booking record;
 BEGIN
     -- before the key is looked up: a holder that the same request has made meanwhile is then found by it
     {holder} INTO holder;
@@ -84,29 +84,46 @@ BEGIN
     workshop_name := workshop.name;
     explanation := workshop.pause;
     IF explanation IS NOT NULL THEN outcome := 'paused'; RETURN; END IF;
-    {wait} INTO wait;
-    registration_id := coalesce(wait.id, holder.id);
+    IF given_code IS NULL THEN
+        {wait} INTO wait_id;
+    END IF;
+    registration_id := coalesce(wait_id, holder.id);
     -- who is in another workshop's lab may wait for this one
-    IF wait.id IS NOT NULL OR holder.workshop_id = workshop.id OR (holder.id IS NOT NULL AND NOT given_wait) THEN
+    IF wait_id IS NOT NULL OR holder.workshop_id = workshop.id OR (holder.id IS NOT NULL AND NOT given_wait) THEN
         outcome := 'held';
         RETURN;
+    END IF;
+    {booking} INTO booking;
+    IF given_code IS NOT NULL THEN
+        IF NOT FOUND THEN outcome := 'class-unknown'; RETURN; END IF;
+        IF booking.is_over THEN outcome := 'class-over'; RETURN; END IF;
+        IF booking.is_early THEN outcome := 'class-early'; explanation := booking.opens; RETURN; END IF;
     END IF;
     -- as late as possible, and before the room is counted: two that both counted first would both find the last seat
     PERFORM FROM ({placements}) locked;
     IF NOT FOUND THEN outcome := 'nowhere'; RETURN; END IF;
-    -- room that is free while somebody waits is about to be offered to him
-    {somebody_waits} INTO line_is_there;
-    {placement_with_room} INTO placement;
+    IF booking.id IS NULL THEN
+        -- room that is free while somebody waits is about to be offered to him
+        {somebody_waits} INTO line_is_there;
+        {placement_with_room} INTO placement;
+    ELSE
+        line_is_there := false;
+        {placement_of_class} INTO placement;
+    END IF;
     has_room := FOUND AND NOT line_is_there;
+    may_wait := given_wait AND booking.id IS NULL;
     IF has_room THEN
         IF registration_id IS NOT NULL THEN outcome := 'held'; RETURN; END IF;
         {free_seat} INTO seat_id, seat_number;
     ELSIF NOT line_is_there THEN
         {pause_where_it_is_given} INTO explanation;
-        IF explanation IS NOT NULL AND NOT (given_wait AND {given_elsewhere}) THEN outcome := 'paused'; RETURN; END IF;
+        IF explanation IS NOT NULL AND NOT (may_wait AND {given_elsewhere}) THEN outcome := 'paused'; RETURN; END IF;
         explanation := NULL;
     END IF;
-    IF seat_id IS NULL AND NOT given_wait THEN outcome := 'full'; RETURN; END IF;
+    IF seat_id IS NULL AND NOT may_wait THEN
+        outcome := CASE WHEN has_room OR booking.id IS NULL THEN 'full' ELSE 'class-full' END;
+        RETURN;
+    END IF;
     IF seat_id IS NULL THEN
         INSERT INTO registrations AS made (state, workshop_id, name, email, email_key, company, terms_version,
             link_nonce, duration, content_version, idempotency_key, request_hash, waiting_since, wait_ends_at,
@@ -130,37 +147,26 @@ BEGIN
     END IF;
     INSERT INTO registrations AS made (state, workshop_id, placement_id, location_id, student_id, generation, name,
         email, email_key, company, terms_version, link_nonce, duration, range_first, content_version,
-        idempotency_key, request_hash, stuck_at)
+        idempotency_key, request_hash, stuck_at, class_id, class_ends_at, speaks)
     SELECT 'registered', workshop.id, placement.id, placement.location_id, s.id, s.generation + 1, given_name,
-        given_email, given_email_key, given_company, given_terms, given_nonce, workshop.duration, placement.first_seat,
-        workshop.content_version, given_key, given_hash, now() + given_patience
+        given_email, given_email_key, given_company, given_terms, given_nonce,
+        coalesce(booking.ends_at - now(), workshop.duration), placement.first_seat,
+        workshop.content_version, given_key, given_hash, now() + given_patience, booking.id, booking.ends_at,
+        given_speaks
     FROM students s WHERE s.id = seat_id
     ON CONFLICT DO NOTHING
-    RETURNING made.id, made.created_at INTO registration_id, created_at;
+    RETURNING made.id, made.created_at, made.duration INTO registration_id, created_at, duration;
     IF NOT FOUND THEN outcome := 'overtaken'; RETURN; END IF;
     {handing_over}
     outcome := 'registered';
     workshop_id := workshop.id;
-    duration := workshop.duration;
+    class_id := booking.id;
     location := placement.location;
     hub_url := placement.hub_url;
     student_id := seat_id;
     student_number := seat_number;
 END
 $function$"""
-
-#: What follows when ``registration_id`` has the seat ``seat_id``: the same for who comes and for who has waited.
-_HANDING_OVER = """
-    UPDATE students s SET state = 'assigned', generation = s.generation + 1, sequence = 1,
-        prepared_placement_id = NULL, prepared_version = NULL, prepared_at = NULL WHERE s.id = seat_id;
-    INSERT INTO registration_events (registration_id, type, state, data) VALUES (registration_id, 'registered',
-        'registered', jsonb_build_object('seat', 'student' || seat_number, 'location', placement.location));
-    INSERT INTO mails (id, registration_id, template, recipient, message_id, dedup_key, created_at) VALUES (given_mail,
-        registration_id, 'welcome', {email}, given_message_id, registration_id || ':welcome:', clock_timestamp());
-    INSERT INTO commands (id, registration_id, student_id, location_id, verb, workshop, generation, sequence, state)
-    SELECT given_command, registration_id, s.id, s.location_id, 'CREATE', {notebook}, s.generation,
-        s.sequence, 'queued' FROM students s WHERE s.id = seat_id;
-    FOR queued IN {jobs} LOOP END LOOP;"""
 
 
 def function() -> str:
@@ -173,31 +179,14 @@ def function() -> str:
         wait=_wait(),
         placements=_placements(),
         somebody_waits=_somebody_waits(),
+        booking=_booking(),
         placement_with_room=_placement_with_room(),
+        placement_of_class=_placement_of_class(),
         pause_where_it_is_given=_pause_where_it_is_given(),
         given_elsewhere=_given_elsewhere(),
         free_seat=free_seat(),
-        mail_job=_job((SEND_MAIL, "given_mail")),
+        mail_job=job((SEND_MAIL, "given_mail")),
         handing_over=handing_over(email="given_email", notebook="given_notebook"),
-    )
-
-
-def handing_over(*, email: str, notebook: str) -> str:
-    """``email`` and ``notebook`` are what the function at hand calls them."""
-    jobs = _job((SEND_MAIL, "given_mail"), (SEND_COMMAND, "given_command"))
-    return _HANDING_OVER.format(email=email, notebook=notebook, jobs=jobs)
-
-
-def compiled(statement: Select[*tuple[Any, ...]]) -> str:
-    return str(statement.compile(dialect=dialect(), compile_kwargs={"literal_binds": True}))  # type: ignore[no-untyped-call]
-
-
-def open_workshop(which: ColumnElement[bool]) -> str:
-    columns = ("id", "notebook", "name", "duration", "content_version")
-    return compiled(
-        select(*(getattr(Workshop, name) for name in columns), paused().label("pause")).where(
-            which, Workshop.retired_at.is_(None), Workshop.active
-        )
     )
 
 
@@ -234,16 +223,42 @@ def _placements() -> str:
     return compiled(query)
 
 
+def _booking() -> str:
+    """The class of the code. Shared with who joins beside us, and not with who changes or ends it."""
+    query = (
+        select(
+            Class.id,
+            Class.ends_at,
+            (Class.opens_at > now).label("is_early"),
+            # for the sentence that says so: as JSON writes times
+            (func.to_jsonb(Class.opens_at).op("#>>")(literal_column("'{}'"))).label("opens"),
+            or_(Class.ended_at.is_not(None), Class.ends_at <= now).label("is_over"),
+        )
+        .where(Class.code == literal_column("given_code"), Class.workshop_id == literal_column("workshop.id"))
+        .with_for_update(read=True)
+    )
+    return compiled(query)
+
+
+def _placement_of_class() -> str:
+    """Where its seats are booked: its own are its room, whoever else wants in."""
+    query = (
+        placement()
+        .join(Class, Class.placement_id == Placement.id)
+        .where(
+            Class.id == literal_column("booking.id"),
+            is_open(),
+            left_for(speaks=literal_column("given_speaks", Boolean())) > 0,
+            or_(literal_column("given_speaks", Boolean()), free() > 0),
+        )
+    )
+    return compiled(query)
+
+
 def _placement_with_room() -> str:
     """The first choice among those with room: a healthy location before one that may take its time, then by rank."""
     query = (
-        select(
-            *(getattr(Placement, name) for name in ("id", "location_id", "first_seat")),
-            last_public_seat().label("last_seat"),
-            Location.name.label("location"),
-            Location.hub_url,
-        )
-        .join(Placement.location)
+        placement()
         .where(Placement.workshop_id == literal_column("workshop.id"), Placement.closed_at.is_(None), room() > 0)
         .order_by(healthy().desc(), Placement.rank, Placement.id)
         .limit(1)
@@ -264,42 +279,3 @@ def _pause_where_it_is_given() -> str:
         .scalar_subquery()
     )
     return compiled(select(Pause.text).where(placed).order_by(rank, Pause.id).limit(1))
-
-
-def free_seat() -> str:
-    """One that is ready for this placement with today's content, else the lowest free one of the range; the last resort
-    is one that is ready for something else. One that another transaction is taking is passed over.
-    """
-    ready = and_(
-        Student.state == StudentState.READY,
-        Student.prepared_placement_id == literal_column("placement.id"),
-        Student.prepared_version == literal_column("workshop.content_version"),
-    )
-    query = (
-        select(Student.id, Student.number)
-        .where(
-            Student.location_id == literal_column("placement.location_id"),
-            Student.number.between(literal_column("placement.first_seat"), literal_column("placement.last_seat")),
-            Student.state.in_([StudentState.FREE, StudentState.READY]),
-        )
-        .order_by(case((ready, 0), (Student.state == StudentState.FREE, 1), else_=2), Student.number)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    return compiled(query)
-
-
-def _job(*jobs: tuple[str, str]) -> str:
-    """PgQueuer's own statement, with these entry points and variables of ours in the place of its parameters."""
-    values = {
-        "$1": ["0" for _ in jobs],
-        "$2": [f"'{entrypoint}'" for entrypoint, _ in jobs],
-        "$3": [f"convert_to({subject}::text, 'UTF8')" for _, subject in jobs],
-        "$4": ["interval '0'" for _ in jobs],
-        "$5": [f"'{entrypoint}:' || {subject} || ':0'" for entrypoint, subject in jobs],
-        "$6": ["'null'" for _ in jobs],
-    }
-    statement = QueryQueueBuilder().build_enqueue_query("skip")
-    for parameter, of_each in values.items():
-        statement = statement.replace(parameter, f"ARRAY[{', '.join(of_each)}]")
-    return statement

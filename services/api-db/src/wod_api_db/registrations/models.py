@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, func, literal_column, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, false, func, literal_column, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from wod_api_db.columns import state_column, state_in
@@ -38,6 +38,7 @@ class Registration(Base):
             unique=True,
             postgresql_where=IN_LINE,
         ),
+        Index("registrations_of_class", "class_id", "id", postgresql_where=text("class_id IS NOT NULL")),
         Index("registrations_uncleaned", "placement_id", postgresql_where=_UNCLEANED),
         Index("registrations_line", "workshop_id", "waiting_since", "id", postgresql_where=_WAITING),
         Index("registrations_wait_ending", "wait_ends_at", postgresql_where=_WAITING),
@@ -102,6 +103,13 @@ class Registration(Base):
     location_id: Mapped[int | None] = mapped_column(ForeignKey("locations.id"))
     #: None until it is registered
     student_id: Mapped[int | None] = mapped_column(ForeignKey("students.id"))
+    #: whose booked seat it has; ends with it, and is extended by its instructor alone
+    class_id: Mapped[int | None] = mapped_column(ForeignKey("classes.id"))
+    class_ends_at: Mapped[datetime | None]
+    #: on the class's seat for whoever speaks
+    speaks: Mapped[bool] = mapped_column(server_default=false())
+    #: the person has asked his instructor for help, and has not had it yet
+    help_wanted_at: Mapped[datetime | None]
     generation: Mapped[int | None]
     name: Mapped[str]
     email: Mapped[str]
@@ -133,7 +141,7 @@ class Registration(Base):
     expiring_at: Mapped[datetime | None]
     ends_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
-    #: ``time``, ``person``, ``operator``, ``no-show``; of one that waited also ``offer-lapsed`` and ``retired``
+    #: ``time``, ``person``, ``operator``, ``no-show``, ``class``; of one that waited also ``offer-lapsed``, ``retired``
     end_reason: Mapped[str | None]
     #: why it failed, for the operator
     failure: Mapped[str | None]

@@ -106,7 +106,8 @@ class RegistrationDetails(RegistrationRow):
     company: str
     ended_at: datetime | None
     end_reason: str | None = Field(
-        description="``time``, ``person``, ``operator`` or ``no-show``; of a wait also ``offer-lapsed`` and ``retired``"
+        description="``time``, ``person``, ``operator``, ``no-show`` or ``class``; of a wait also ``offer-lapsed`` and "
+        "``retired``"
     )
     ready_at: datetime | None
     clock_started_at: datetime | None

@@ -1,5 +1,7 @@
 """Is there room? Counted from rows, by this one expression, for everyone who asks."""
 
+from datetime import datetime
+
 from sqlalchemy import (
     ColumnElement,
     ScalarSelect,
@@ -10,10 +12,12 @@ from sqlalchemy import (
     exists,
     func,
     literal_column,
+    or_,
     select,
 )
 from sqlalchemy.orm import aliased
 
+from wod_api_db.classes.booked import booked
 from wod_api_db.locations.models import Location
 from wod_api_db.pauses.models import Pause
 from wod_api_db.registrations.models import Registration
@@ -22,11 +26,12 @@ from wod_api_db.students.states import StudentState
 from wod_api_db.workshops.models import Placement
 
 
-def room(taking: SQLColumnExpression[int] | None = None) -> ColumnElement[int]:
+def room(
+    until: ColumnElement[datetime] | None = None, *, taking: SQLColumnExpression[int] | None = None
+) -> ColumnElement[int]:
     """Correlated to ``Placement``: the smaller of what its capacity leaves and the seats of its range that are free or
-    ready, without what is offered to somebody.
-
-    ``taking`` is the id of a registration that asks for itself: its own offer does not stand in its way.
+    ready, less what is offered to somebody, and what classes have booked for the time of a session that begins now, or
+    that lasts ``until`` then. ``taking`` is the id of a registration whose own offer does not stand in its way.
 
     A ready seat is one of them, also one that was made ahead for another workshop: it is taken when no other is free.
     None where the placement is closed or being reset, or its location drained or paused.
@@ -37,13 +42,13 @@ def room(taking: SQLColumnExpression[int] | None = None) -> ColumnElement[int]:
             Registration.placement_id == Placement.id,
             Registration.cleaned_at.is_(None),
             Registration.student_id.is_not(None),
+            or_(~Registration.speaks, ~Placement.speaker_seat),
         )
         .correlate(Placement)
         .scalar_subquery()
     )
-    free = _seats().where(Student.state.in_([StudentState.FREE, StudentState.READY])).scalar_subquery()
-    left = func.greatest(0, func.least(Placement.capacity - uncleaned, free) - _offered(taking))
-    return case((_open(), left), else_=0)
+    left = func.greatest(0, func.least(Placement.capacity - uncleaned, free()) - _offered(taking) - booked(until))
+    return case((is_open(), left), else_=0)
 
 
 def _offered(taking: SQLColumnExpression[int] | None) -> ScalarSelect[int]:
@@ -55,7 +60,13 @@ def _offered(taking: SQLColumnExpression[int] | None) -> ScalarSelect[int]:
     return offers.correlate_except(kept).scalar_subquery()
 
 
-def _open() -> ColumnElement[bool]:
+def free() -> ColumnElement[int]:
+    """Seats of the ``Placement``'s range that somebody can have at once."""
+    return _seats().where(Student.state.in_([StudentState.FREE, StudentState.READY])).scalar_subquery()
+
+
+def is_open() -> ColumnElement[bool]:
+    """Of ``Placement``: it lets people in, as far as it and its location are concerned."""
     drained = exists().where(Location.id == Placement.location_id, Location.drained_at.is_not(None))
     paused = exists().where(Pause.location_id == Placement.location_id)
     return and_(

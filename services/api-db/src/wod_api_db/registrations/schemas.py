@@ -40,6 +40,15 @@ class RegistrationRequest(BaseModel):
     wait: Annotated[
         bool, Field(description="Where there is no room, or others wait for it already: join the waiting list")
     ] = False
+    join_code: Annotated[
+        str | None,
+        Field(
+            max_length=40,
+            pattern=r"^[^\x00]*$",
+            description="Of a class of this workshop: one of its booked seats, until its end",
+            examples=["K7QM-2XRD"],
+        ),
+    ] = None
 
 
 _EXAMPLE: dict[str, Any] = {
@@ -67,6 +76,8 @@ _EXAMPLE: dict[str, Any] = {
     "mail_trouble": None,
     "announcement": None,
     "correctable": True,
+    "class_id": None,
+    "help_wanted_at": None,
     "last_event_id": 905,
 }
 
@@ -113,6 +124,8 @@ class RegistrationView(BaseModel):
     )
     announcement: str | None = Field(description="What the operator last said to the running sessions")
     correctable: bool = Field(description="The address may still be corrected, by the browser that registered")
+    class_id: int | None = Field(description="The class that it belongs to; its person can ask the instructor for help")
+    help_wanted_at: datetime | None = Field(description="Since when its person waits for help")
     last_event_id: int = Field(description="Resume the event stream behind this one")
 
 
@@ -155,7 +168,7 @@ class EventView(BaseModel):
     ``completion`` (completion, measured_at: another share of the code cells was run), ``reminded``, ``expiring``,
     ``extended`` (ends_at), ``announcement`` (text), ``corrected``, ``deploying-again``,
     ``ended`` and ``cancelled`` (reason; of a wait also seat, which is false: nothing follows), ``failed``,
-    ``seat-broken`` (verb), ``cleaned`` (completion), ``legacy-unexpected`` (field),
+    ``seat-broken`` (verb), ``cleaned`` (completion), ``help-wanted``, ``help-done`` (by), ``legacy-unexpected`` (field),
     ``incident`` (kind, program, processes, ended: what the location's watchdog saw).
     """
 

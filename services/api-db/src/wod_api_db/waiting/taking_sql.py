@@ -5,10 +5,9 @@ Made anew with every migration beside ``register_for_workshop``, with which it s
 
 from sqlalchemy import literal_column, select
 
-from wod_api_db.locations.models import Location
-from wod_api_db.registrations.entering_sql import compiled, free_seat, handing_over, open_workshop
 from wod_api_db.registrations.models import Registration
-from wod_api_db.registrations.room import last_public_seat, room
+from wod_api_db.registrations.room import room
+from wod_api_db.registrations.seat_sql import compiled, free_seat, handing_over, open_workshop, placement
 from wod_api_db.workshops.models import Placement, Workshop
 
 PARAMETERS = {
@@ -29,7 +28,11 @@ DECLARE
     seat_id int;
     seat_number int;
     queued record;
+    -- no class: what is the public's is offered
+    booking record;
+    given_speaks bool := false;
 BEGIN
+    SELECT NULL::int AS id INTO booking;
     -- the second of two clicks waits here, and finds what the first has made of it
     {offer} INTO offer;
     IF offer.state <> 'offered' THEN outcome := offer.state; RETURN; END IF;
@@ -79,13 +82,8 @@ def _placement() -> str:
 
 def _placement_with_room() -> str:
     """Where the offer was made, unless nobody is let in there any more or seats have become too few meanwhile."""
-    columns = (Placement.id, Placement.location_id, Placement.first_seat, last_public_seat().label("last_seat"))
-    query = (
-        select(*columns, Location.name.label("location"))
-        .join(Placement.location)
-        .where(
-            Placement.id == literal_column("offer.placement_id"),
-            room(taking=literal_column("given_registration")) > 0,
-        )
+    query = placement().where(
+        Placement.id == literal_column("offer.placement_id"),
+        room(taking=literal_column("given_registration")) > 0,
     )
     return compiled(query)

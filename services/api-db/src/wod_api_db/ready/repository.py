@@ -13,6 +13,7 @@ from wod_api_db.db import now
 from wod_api_db.locations.health import SILENCE
 from wod_api_db.locations.models import Location
 from wod_api_db.pauses.models import Pause
+from wod_api_db.ready.policy import HAS_POLICY, is_short, target
 from wod_api_db.registrations.room import last_public_seat, room
 from wod_api_db.states import OUTSTANDING
 from wod_api_db.students.models import Student
@@ -28,7 +29,7 @@ _NOBODYS = and_(CommandRow.registration_id.is_(None), CommandRow.state.in_(OUTST
 
 #: Whether there is anything to look after, by partial indexes.
 DUE = or_(
-    exists().where(Placement.ready_minimum > 0),
+    exists().where(HAS_POLICY),
     exists().where(Student.prepared_placement_id.is_not(None)),
     exists().where(_NOBODYS),
 )
@@ -94,7 +95,7 @@ async def surplus(session: AsyncSession, limit: int) -> Sequence[tuple[Student, 
         select(Student, Workshop.notebook)
         .join(Placement, Placement.id == Student.prepared_placement_id)
         .join(Workshop, Workshop.id == Placement.workshop_id)
-        .where(Student.state == StudentState.READY, newer >= Placement.ready_minimum)
+        .where(Student.state == StudentState.READY, newer >= target())
         .order_by(Student.id)
         .limit(limit)
         .with_for_update(of=Student, skip_locked=True)
@@ -106,7 +107,8 @@ async def surplus(session: AsyncSession, limit: int) -> Sequence[tuple[Student, 
 async def wanting(session: AsyncSession) -> Sequence[Wanting]:
     """Placements with fewer ready seats than they are to keep, where one may be made now.
 
-    Only for as many as it would let in, only where the agent speaks, and not while it makes labs for people.
+    Only for as many as it would let in, only where the agent speaks and has memory and disk to spare, and not while it
+    makes labs for people. What is missing of a minimum comes before what the demand asks for.
     """
     have = (
         select(func.count())
@@ -117,7 +119,7 @@ async def wanting(session: AsyncSession) -> Sequence[Wanting]:
         .correlate(Placement)
         .scalar_subquery()
     )
-    missing = func.least(Placement.ready_minimum, room()) - have
+    missing = func.least(target(), room()) - have
     busy = exists().where(
         CommandRow.location_id == Placement.location_id,
         CommandRow.verb == Verb.CREATE,
@@ -129,7 +131,8 @@ async def wanting(session: AsyncSession) -> Sequence[Wanting]:
         .join(Placement.location)
         .options(contains_eager(Placement.workshop))
         .where(
-            Placement.ready_minimum > 0,
+            HAS_POLICY,
+            ~is_short(),
             Workshop.active,
             Workshop.retired_at.is_(None),
             Location.last_heartbeat_at > now - SILENCE,
@@ -142,7 +145,7 @@ async def wanting(session: AsyncSession) -> Sequence[Wanting]:
             ~busy,
             missing > 0,
         )
-        .order_by(Placement.id)
+        .order_by(have >= Placement.ready_minimum, Placement.id)
         .execution_options(populate_existing=True)
     )
     return [Wanting(row[0], row[1]) for row in await session.execute(query)]

@@ -8,6 +8,7 @@ from starlette.staticfiles import StaticFiles
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from wod_common.health import health_router
+from wod_common.rotation import taken
 from wod_frontend import badges, catalogue, registering, sessions, unsubscribing
 from wod_frontend.api import Api, connect
 from wod_frontend.csrf import FormGuard
@@ -19,7 +20,7 @@ from wod_frontend.settings import Settings
 
 
 def create_app(settings: Settings) -> FastAPI:
-    guard = FormGuard(settings.secret.get_secret_value(), secure=settings.public_url.scheme == "https")
+    guard = FormGuard(taken(settings.secret, settings.secret_other), secure=settings.public_url.scheme == "https")
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

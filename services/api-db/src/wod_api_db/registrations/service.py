@@ -98,7 +98,7 @@ async def by_token(session: AsyncSession, token: str, settings: Settings, *, loc
     registration_id = registration_of(token)
     find = repository.lock if lock else repository.read
     registration = await find(session, registration_id) if registration_id else None
-    key = settings.key("personal-links")
-    if registration is None or not is_valid(key, token, registration.id, registration.link_nonce):
+    keys = settings.keys("personal-links")
+    if registration is None or not is_valid(keys, token, registration.id, registration.link_nonce):
         raise NotFound("no registration has this personal token; the link in your mail holds it whole")
     return registration

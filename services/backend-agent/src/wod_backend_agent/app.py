@@ -39,6 +39,8 @@ from wod_backend_agent.settings import Misconfigured, Settings
 from wod_common.health import health_router
 from wod_common.heartbeat import INTERVAL_SECONDS
 from wod_common.problems import add_problem_handlers
+from wod_common.timing import RequestTiming
+from wod_common.tracing import Traced
 
 #: Longer than a child takes from its fork to its program. Nothing else runs yet, so waiting may block.
 LOCK_SECONDS = 3.0
@@ -82,6 +84,8 @@ def create_app(settings: Settings, parts: Parts, heartbeat_seconds: float = INTE
         redoc_url=None,
     )
     add_problem_handlers(app)
+    app.add_middleware(Traced, believed=True)
+    app.add_middleware(RequestTiming)
     return app
 
 

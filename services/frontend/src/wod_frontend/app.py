@@ -9,6 +9,8 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from wod_common.health import health_router
 from wod_common.rotation import taken
+from wod_common.timing import RequestTiming
+from wod_common.tracing import Traced
 from wod_frontend import badges, catalogue, registering, sessions, unsubscribing
 from wod_frontend.api import Api, connect
 from wod_frontend.csrf import FormGuard
@@ -42,6 +44,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     add_failure_pages(app)
     app.add_middleware(FormLimit)
+    app.add_middleware(Traced)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
+    app.add_middleware(RequestTiming)
     return app

@@ -24,6 +24,7 @@ from wod_api_db.registrations.models import Registration
 from wod_api_db.registrations.schemas import RegistrationRequest, RegistrationState
 from wod_api_db.students.models import Student
 from wod_api_db.workshops.models import Workshop
+from wod_common.tracing import current
 
 
 class Outcome(StrEnum):
@@ -95,6 +96,7 @@ async def enter(
         "given_mail": mail,
         "given_message_id": message_id(mail),
         "given_command": uuid4(),
+        "given_trace": current(),
     }
     row = (await session.execute(_CALL, given)).one()
     registered = row.outcome == Outcome.REGISTERED

@@ -35,6 +35,7 @@ PARAMETERS = {
     "given_mail": "uuid",
     "given_message_id": "text",
     "given_command": "uuid",
+    "given_trace": "text",
 }
 RESULTS = {
     "outcome": "text",
@@ -90,10 +91,10 @@ BEGIN
     IF NOT FOUND THEN outcome := 'full'; RETURN; END IF;
     INSERT INTO registrations AS made (state, workshop_id, placement_id, location_id, student_id, generation, name,
         email, email_key, company, terms_version, link_nonce, duration, range_first, content_version,
-        idempotency_key, request_hash, stuck_at)
+        idempotency_key, request_hash, stuck_at, trace)
     SELECT 'registered', workshop.id, placement.id, placement.location_id, s.id, s.generation + 1, given_name,
         given_email, given_email_key, given_company, given_terms, given_nonce, workshop.duration, placement.first_seat,
-        workshop.content_version, given_key, given_hash, now() + given_patience
+        workshop.content_version, given_key, given_hash, now() + given_patience, given_trace
     FROM students s WHERE s.id = seat.id
     ON CONFLICT DO NOTHING
     RETURNING made.id, made.created_at INTO registration_id, created_at;

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from wod_api_db.mail.outbox import queue_mail
@@ -16,6 +17,8 @@ from wod_api_db.registrations.schemas import RegistrationRequest
 from wod_api_db.settings import Settings
 from wod_api_db.statistics.counting import count
 from wod_common.problems import Conflict, NotFound, Problem, Unprocessable
+
+log = structlog.get_logger(__name__)
 
 #: An address that is registered already gets one mail that leads to its session, however often somebody tries.
 REMINDER_GAP = timedelta(minutes=5)
@@ -54,6 +57,7 @@ async def register(
 async def _answer(session: AsyncSession, request: RegistrationRequest, entry: Entry) -> Registration | AlreadyHeld:
     if entry.registration is not None:
         count(session, "registered", {}, entry.registration.created_at)
+        log.info("registered", registration=entry.registration.id, workshop=request.workshop)
         return entry.registration
     if entry.outcome in {Outcome.HELD, Outcome.MADE_BEFORE}:
         assert entry.registration_id is not None

@@ -17,7 +17,7 @@ from visitor import until
 from wod_backend_agent.delivery.base import RUN_MARKER
 from wod_common.commands import Command, CommandState, Verb
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(600)
 Tree = dict[str, tuple[str, str]]
 
 

@@ -47,7 +47,7 @@ async def all_running(chaos: Chaos) -> bool | None:
     return len(rows) == CROWD and all(row["state"] == "running" for row in rows)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 async def test_a_database_and_a_relay_that_go_away_during_a_burst_cost_no_registration(chaos: Chaos) -> None:
     emails = [f"burst-{number}@example.org" for number in range(CROWD)]
     deaths, began = chaos.stack.supervisor.deaths, time.monotonic()
@@ -80,7 +80,7 @@ def students_processes(chaos: Chaos, username: str) -> list[psutil.Process]:
     return found
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 async def test_a_hub_killed_during_a_cleanup_leaves_a_clean_seat(chaos: Chaos) -> None:
     guest = await chaos.register(HUB, "hub@example.org")
     username, password = await chaos.credentials(guest)

@@ -10,12 +10,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
 import psutil
-from visitor import PATIENCE, Platform, text_of
+from visitor import PATIENCE, Platform, text_of, until
 
 from wod_backend_agent.delivery.base import RUN_MARKER
 from wod_common.commands import Command, CommandState, Verb
@@ -26,8 +27,9 @@ KILLS, LATE, BURST, HUB = "WKSHP-Kills", "WKSHP-Late", "WKSHP-Burst", "WKSHP-Hub
 RANGES = {KILLS: (1, 12), LATE: (21, 21), BURST: (31, 40), HUB: (51, 51)}
 SEATS = 60
 TICK = 0.002  # seconds
-#: A worker's death is mended last: its lease ends after 12 s, and a worker waits 10 s for a silent server.
-RECOVERY = 60.0  # seconds
+#: Typical are 10 to 30 s: a lease ends after 12, a worker waits 10 for a silent server. But a mail or a command may be
+#: tried again after a minute, and one that was not confirmed after two; later than that it counts as lost.
+RECOVERY = 200.0  # seconds
 #: What a student's server writes into the home by itself.
 SERVERS_OWN = {".cache", ".ipython", ".local", ".npm"}
 T = TypeVar("T")
@@ -147,11 +149,23 @@ class Chaos:
 
     async def copies(self, email: str, subject: str = "ready") -> int:
         """Waits for the mail. However often it came, it is one: the same id, the same text."""
-        await caught(lambda: bool(self.letters(email, subject)), f"a mail with {subject!r} to {email}", RECOVERY)
+        try:
+            await until(partial(self._arrived, email, subject), f"a mail with {subject!r} to {email}", RECOVERY)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; {await self.standing(email)}") from error
         letters = self.letters(email, subject)
         assert len({letter["Message-ID"] for letter in letters}) == 1
         assert len({text_of(letter) for letter in letters}) == 1
         return len(letters)
+
+    async def _arrived(self, email: str, subject: str) -> bool | None:
+        return bool(self.letters(email, subject)) or None
+
+    async def standing(self, email: str) -> str:
+        """Where the address's registrations, commands and mails are: what a failed test has to say."""
+        rows = [row for row in await self.platform.operator("registrations") if row["email"] == email]
+        commands = [await self.platform.operator("commands", registration=row["id"]) for row in rows]
+        return f"{rows=} {commands=} mails={await self.platform.operator('mails', recipient=email)}"
 
     async def credentials(self, guest: Guest, what: str = "") -> tuple[str, str]:
         """User name and password; ``what`` befell the guest is for the table."""

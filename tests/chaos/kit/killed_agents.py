@@ -173,7 +173,7 @@ def run(folder: Path, values: Mapping[str, Any], *, direct: bool) -> None:
     async def parts(settings: Settings) -> AsyncIterator[Outside]:
         async with outside.real_parts(settings) as real:
             delivery: Delivery = DirectDelivery(settings) if direct else real.delivery
-            yield Outside(delivery, CutHub(folder), real.reporter, real.heartbeats)
+            yield Outside(delivery, CutHub(folder), real.reporter, real.heartbeats, incidents=real.incidents)
 
     serve(create_app(settings, parts, heartbeat_seconds=3600.0), settings)
 

@@ -163,9 +163,13 @@ class Table:
             "WOD_PORTAL_API_URL": url(ports.api),
             "WOD_PORTAL_SECRET": self.secrets.portal,
             "WOD_PORTAL_PUBLIC_URL": url(ports.portal),
-            "WOD_PORTAL_BRAND": "Workshops-on-Demand",
+            "WOD_PORTAL_BRANDING": self._branding(),
         }
         return self._service("portal", "wod_frontend", own, ready=ports.portal, layer=4)
+
+    def _branding(self) -> Path | None:
+        folder = self.settings.private / "branding" if self.settings.private else None
+        return folder if folder and folder.is_dir() else None
 
     def hub(self) -> Service:
         ports = self.settings.ports

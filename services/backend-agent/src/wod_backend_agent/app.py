@@ -36,6 +36,8 @@ from wod_backend_agent.reconciliation import Reconciliation
 from wod_backend_agent.reporting import Outbox, Reporter
 from wod_backend_agent.scheduler import Scheduler
 from wod_backend_agent.settings import Misconfigured, Settings
+from wod_backend_agent.watchdog.incidents import IncidentTaker, NoIncidents
+from wod_backend_agent.watchdog.watching import watching
 from wod_common.health import health_router
 from wod_common.heartbeat import INTERVAL_SECONDS
 from wod_common.problems import add_problem_handlers
@@ -57,6 +59,7 @@ class Outside:
     access: Access = field(default_factory=HubAlone)
     #: commands that are handed to the delivery for each one that it works on at the time
     ahead: int = 1
+    incidents: IncidentTaker = field(default_factory=NoIncidents)
 
 
 #: Opens what the agent speaks to, and closes it.
@@ -123,7 +126,8 @@ async def _assemble(
     completions.start()
     stack.push_async_callback(completions.stop)
     vitals = Vitals(journal, scheduler, parts.hub, settings.concurrency, disk, can, completions)
-    heart = Heart(vitals.heartbeat, parts.heartbeats, reconciliation, heartbeat_seconds)
+    learn = await stack.enter_async_context(watching(settings, journal, scheduler, parts.hub, parts.incidents))
+    heart = Heart(vitals.heartbeat, parts.heartbeats, reconciliation, heartbeat_seconds, learn)
     collector = AgentFigures(journal, scheduler, heart)
     REGISTRY.register(collector)
     stack.callback(REGISTRY.unregister, collector)

@@ -110,11 +110,13 @@ class Heart:
         taker: HeartbeatTaker,
         reconciliation: Reconciliation,
         interval: float = INTERVAL_SECONDS,
+        learn: Callable[[HeartbeatReceipt], None] = lambda _receipt: None,
     ) -> None:
         self._vitals = vitals
         self._taker = taker
         self._reconciliation = reconciliation
         self._interval = interval
+        self._learn = learn
         self._failures = 0
         self._ever_taken = False
         self._last_taken = time.monotonic()
@@ -160,6 +162,7 @@ class Heart:
         self._failures = 0
         self._ever_taken = True
         self._last_taken = time.monotonic()
+        self._learn(receipt)
         self._reconciliation.compare(deployed, receipt)
 
     def _note_failure(self, why: str) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from wod_backend_agent.completion_rows import LabInUse, read_labs_in_use
+from wod_backend_agent.journal_incidents import IncidentJournal
 from wod_backend_agent.journal_prepared import PreparedJournal
 from wod_backend_agent.journal_rows import (
     CommandRecord,
@@ -54,7 +55,7 @@ class PendingReport:
     sealed_password: str | None
 
 
-class Journal(PreparedJournal):
+class Journal(PreparedJournal, IncidentJournal):
     """Commands, their reports and the seats."""
 
     async def accept(self, command: Command, sealed_password: str | None) -> Acceptance:

@@ -68,6 +68,11 @@ CREATE TABLE IF NOT EXISTS hooks (
     body TEXT NOT NULL,
     PRIMARY KEY (command, hook)
 );
+CREATE TABLE IF NOT EXISTS incidents (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL,
+    body TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS probe (at TEXT NOT NULL);
 """
 

@@ -51,11 +51,11 @@ async def real_parts(settings: Settings) -> AsyncIterator[Outside]:
     )
     client = httpx.AsyncClient(base_url=str(settings.api_url), timeout=REPORT_TIMEOUT_SECONDS, trust_env=False)
     async with client, JupyterHub(url=str(settings.hub_url), token=settings.hub_token) as hub:
-        reporter, heartbeats = reporter_for(settings, client)
+        reporter, heartbeats, incidents = reporter_for(settings, client)
         access = await asyncio.to_thread(_access, settings, ansible)
         async with aclosing(ansible):
             delivery = _through_hub(settings, ansible, hub, runs) if settings.delivery == "hub" else ansible
-            yield Outside(delivery, hub, reporter, heartbeats, access, AHEAD)
+            yield Outside(delivery, hub, reporter, heartbeats, access, AHEAD, incidents)
 
 
 def _names(folder: Path) -> list[str]:

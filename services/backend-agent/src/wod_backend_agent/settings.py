@@ -11,6 +11,7 @@ from wod_backend_agent.accounts import LinuxAccounts, uid_here
 from wod_backend_agent.delivery.base import Seat
 from wod_backend_agent.directory import LdapServer
 from wod_backend_agent.trees import Trees
+from wod_backend_agent.watchdog.rules import MINERS
 from wod_common.rotation import OtherSecret, taken
 from wod_common.sealing import Sealer
 
@@ -76,6 +77,20 @@ class Settings(BaseSettings):
     appliance_seconds: Annotated[float, Field(gt=0, le=86_400)] = 3600.0
     #: how far everyone who works is, is measured this often
     completion_minutes: Annotated[float, Field(gt=0, le=1440)] = 5.0
+    #: ends what is not to run in seats of this host; ``dry-run`` only tells of it; the next six are its rules
+    watchdog: Literal["on", "dry-run", "off"] = "on"
+    #: between two looks
+    watchdog_seconds: Annotated[float, Field(gt=0, le=3600)] = 10.0
+    #: programs that are not allowed: names, or patterns as a shell's, comma separated
+    watchdog_programs: Annotated[tuple[str, ...], NoDecode] = MINERS
+    #: a process that takes so many per cent of one processor
+    watchdog_cpu_percent: Annotated[float, Field(gt=0, le=100_000)] = 98.0
+    #: for so long
+    watchdog_cpu_minutes: Annotated[float, Field(gt=0, le=10_000)] = 5.0
+    #: is ended, but for these programs
+    watchdog_allowed: Annotated[tuple[str, ...], NoDecode] = ()
+    #: a session that is over by more is ended here, while the api-db cannot say so
+    watchdog_overtime_minutes: Annotated[float, Field(ge=1, le=10_000)] = 15.0
     #: the group of installations that this one belongs to: its ``group_vars`` are read
     group: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")] | None = None
     #: the location's name in the overlay's inventory; WODBEFQDN of its variables, or else localhost
@@ -99,6 +114,11 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part for part in value.split(":") if part] if isinstance(value, str) else value
+
+    @field_validator("watchdog_programs", "watchdog_allowed", mode="before")
+    @classmethod
+    def _split_names(cls, value: Any) -> Any:
+        return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
 
     @field_validator(
         "private", "uid_base", "group", "automation_account", "inventory_host", "vault_password_file",

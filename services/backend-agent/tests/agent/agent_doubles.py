@@ -11,8 +11,7 @@ from uuid import UUID, uuid4
 
 import httpx
 import uvicorn
-from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI
 from pydantic import HttpUrl, SecretStr
 
 from wod_backend_agent.access import Access, HubAlone
@@ -26,6 +25,7 @@ from wod_common.capabilities import Capability
 from wod_common.commands import Command, Verb
 from wod_common.events import CommandEvent, EventType
 from wod_common.heartbeat import Heartbeat, HeartbeatReceipt, SeatInUse
+from wod_common.incidents import Incident
 
 TOKEN = "the-gate's-own-token"
 HUB_LOGIN_TOKEN = "the-hub's-own-token"
@@ -240,6 +240,19 @@ class CollectingReporter:
 
 
 @dataclass
+class CollectingIncidents:
+    """Keeps what the watchdog tells; takes nothing while it is away."""
+
+    told: list[Incident] = field(default_factory=list)
+    away: bool = False
+
+    async def take(self, incident: Incident) -> None:
+        if self.away:
+            raise NotTaken("away")
+        self.told.append(incident)
+
+
+@dataclass
 class SeatBook:
     """Takes heartbeats and answers with who has a seat; ``None`` is an api-db that is away."""
 
@@ -257,45 +270,6 @@ def receipt(seats: dict[int, int]) -> HeartbeatReceipt:
     """Of students and the generation of their seats."""
     held = [SeatInUse(student=student, generation=held, seconds_left=None) for student, held in seats.items()]
     return HeartbeatReceipt(seats=held)
-
-
-class ApiDb:
-    """An HTTP server in the api-db's place: refuses as often as told, then keeps what it gets."""
-
-    def __init__(self) -> None:
-        self.answers: list[int] = []
-        self.logins = 0
-        self.events: defaultdict[str, list[dict[str, object]]] = defaultdict(list)
-        self.heartbeats: list[dict[str, object]] = []
-        self.receipt: object = {"seats": []}
-        self.app = FastAPI()
-        self.app.post("/api/v1/login")(self._log_in)
-        self.app.post("/api/v1/commands/{command}/events")(self._take)
-        self.app.post("/api/v1/locations/3/heartbeat")(self._take_heartbeat)
-
-    async def _log_in(self, request: Request) -> dict[str, str]:
-        assert (await request.json())["username"] == "agent"
-        self.logins += 1
-        return {"access_token": f"jwt-{self.logins}"}
-
-    async def _take(self, command: str, request: Request) -> Response:
-        if self.answers and (refusal := self.answers.pop(0)) != 200:
-            return Response(status_code=refusal)
-        if request.headers["Authorization"] != f"Bearer jwt-{self.logins}":
-            return Response(status_code=401)
-        self.events[command].append(await request.json())
-        return JSONResponse({"state": "running"})
-
-    async def _take_heartbeat(self, request: Request) -> Response:
-        if self.answers and (refusal := self.answers.pop(0)) != 200:
-            return Response(status_code=refusal)
-        if request.headers["Authorization"] != f"Bearer jwt-{self.logins}":
-            return Response(status_code=401)
-        self.heartbeats.append(await request.json())
-        return JSONResponse(self.receipt)
-
-    def types(self, command: UUID) -> list[object]:
-        return [event["type"] for event in self.events[str(command)]]
 
 
 @asynccontextmanager
@@ -319,6 +293,7 @@ class Agent:
     hub: ObedientHub
     reporter: CollectingReporter
     seat_book: SeatBook
+    incidents: CollectingIncidents
     folder: Path
 
     async def send(self, command: Command) -> httpx.Response:
@@ -358,10 +333,11 @@ async def running_agent(
     ``real`` delivers in the double's place; ``changes`` are to the settings.
     """
     delivery, hub, reporter, seat_book = GatedDelivery(), ObedientHub(), CollectingReporter(), SeatBook()
+    incidents = CollectingIncidents()
 
     @asynccontextmanager
     async def parts(_: Settings) -> AsyncIterator[Outside]:
-        yield Outside(real or delivery, hub, reporter, seat_book, access or HubAlone())
+        yield Outside(real or delivery, hub, reporter, seat_book, access or HubAlone(), incidents=incidents)
 
     app = create_app(settings_for(folder, **changes), parts, heartbeat_seconds)
     async with (
@@ -373,4 +349,4 @@ async def running_agent(
         ) as client,
     ):
         await until(lambda: len(seat_book.heartbeats) > 0)
-        yield Agent(client, delivery, hub, reporter, seat_book, folder)
+        yield Agent(client, delivery, hub, reporter, seat_book, incidents, folder)

@@ -10,7 +10,8 @@ from subprocess import Popen
 import httpx
 import psutil
 import pytest
-from agent_doubles import HUB_LOGIN_TOKEN, TOKEN, ApiDb, a_command, free_port, served, until
+from agent_api_db import ApiDb
+from agent_doubles import HUB_LOGIN_TOKEN, TOKEN, a_command, free_port, served, until
 
 from wod_backend_agent.delivery.base import RUN_MARKER
 from wod_common.commands import Command, Verb

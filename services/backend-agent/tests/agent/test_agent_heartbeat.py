@@ -5,13 +5,17 @@ import httpx
 import psutil
 import pytest
 import structlog
-from agent_doubles import Agent, ApiDb, a_command, an_unsigned, free_port, running_agent, served, until
+from agent_api_db import ApiDb
+from agent_doubles import Agent, a_command, an_unsigned, free_port, running_agent, served, until
 from pydantic import SecretStr
 
 from wod_backend_agent.api_client import NativeApi, NotOffered, NotTaken
 from wod_backend_agent.heartbeat import LOGGED_FAILURES, NOT_OFFERED_SECONDS, Heart, HeartbeatTaker, NativeHeartbeats
+from wod_backend_agent.reporting import Refused
+from wod_backend_agent.watchdog.incidents import NativeIncidents
 from wod_common.commands import Verb
 from wod_common.heartbeat import INTERVAL_SECONDS, Heartbeat, HeartbeatReceipt, SeatInUse
+from wod_common.incidents import Incident
 
 SOUND = Heartbeat(
     version="1",
@@ -73,6 +77,27 @@ async def test_an_api_db_without_the_route_is_known_by_its_404(api: tuple[ApiDb,
     api[0].answers = [404]
     with pytest.raises(NotOffered):
         await api[1].take(SOUND)
+
+
+SEEN = Incident.model_validate(Incident.model_config["json_schema_extra"]["examples"][0])  # type: ignore[index]
+
+
+async def test_an_incident_is_told_again_unless_it_is_refused_for_good(api: tuple[ApiDb, NativeHeartbeats]) -> None:
+    double, heartbeats = api
+    incidents = NativeIncidents(heartbeats._api, 3)
+    await incidents.take(SEEN)
+    assert [Incident.model_validate(taken) for taken in double.incidents] == [SEEN]
+    for status in (401, 403, 500, 503):
+        double.answers = [status] * 2
+        with pytest.raises(NotTaken, match=str(status)):
+            await incidents.take(SEEN)
+    for status in (404, 405, 422):
+        double.answers = [status]
+        with pytest.raises(Refused, match=str(status)):
+            await incidents.take(SEEN)
+    double.answers, double.incident_receipt = [], "a page of something else"
+    with pytest.raises(NotTaken):
+        await incidents.take(SEEN)
 
 
 async def test_a_heartbeat_tells_how_the_location_is(agent: Agent) -> None:

@@ -5,7 +5,8 @@ from uuid import UUID
 
 import httpx
 import pytest
-from agent_doubles import Agent, ApiDb, a_command, free_port, served, until
+from agent_api_db import ApiDb
+from agent_doubles import Agent, a_command, free_port, served, until
 from pydantic import SecretStr
 
 from wod_backend_agent.api_client import NativeApi

@@ -41,6 +41,14 @@ def test_settings_are_read_once_and_leave_no_secret_to_children(environment: pyt
     assert not [name for name in os.environ if name.startswith("WOD_AGENT_")]
 
 
+def test_programs_are_named_with_commas_between_them(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("WOD_AGENT_WATCHDOG_PROGRAMS", "xmrig, *miner")
+    settings = take_settings()
+    assert settings.watchdog_programs == ("xmrig", "*miner")
+    assert settings.watchdog_allowed == ()
+    assert "xmrig" in settings_for(Path("/srv")).watchdog_programs
+
+
 def test_a_refusal_to_start_names_every_setting_and_shows_no_value(environment: pytest.MonkeyPatch) -> None:
     environment.delenv("WOD_AGENT_TOKEN")
     environment.setenv("WOD_AGENT_SECRET", "hunter2")

@@ -11,10 +11,12 @@ from wod_common.health import health_router
 from wod_common.rotation import taken
 from wod_common.timing import RequestTiming
 from wod_common.tracing import Traced
-from wod_frontend import badges, catalogue, registering, sessions, unsubscribing
+from wod_frontend import badges, catalogue, house, registering, sessions, unsubscribing
 from wod_frontend.api import Api, connect
+from wod_frontend.branding import read_branding
 from wod_frontend.csrf import FormGuard
 from wod_frontend.failures import add_failure_pages
+from wod_frontend.language import LanguageChoice
 from wod_frontend.live import LiveStories
 from wod_frontend.pages import STATIC, Pages
 from wod_frontend.security import FormLimit, SecurityHeaders
@@ -23,6 +25,7 @@ from wod_frontend.settings import Settings
 
 def create_app(settings: Settings) -> FastAPI:
     guard = FormGuard(taken(settings.secret, settings.secret_other), secure=settings.public_url.scheme == "https")
+    branding = read_branding(settings.branding, settings.brand)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -37,14 +40,15 @@ def create_app(settings: Settings) -> FastAPI:
         return await api.check()
 
     app = FastAPI(title="Portal", lifespan=lifespan, openapi_url=None)
-    app.state.pages = Pages(guard, settings.brand, str(settings.public_url).rstrip("/"))
-    for router in (catalogue.router, registering.router, sessions.router, unsubscribing.router, badges.router):
-        app.include_router(router)
+    app.state.pages = Pages(guard, branding, str(settings.public_url).rstrip("/"))
+    for part in (catalogue, registering, sessions, unsubscribing, badges, house):
+        app.include_router(part.router)
     app.include_router(health_router({"api-db": api_answers}))
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     add_failure_pages(app)
     app.add_middleware(FormLimit)
     app.add_middleware(Traced)
+    app.add_middleware(LanguageChoice, secure=guard.secure)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
     app.add_middleware(RequestTiming)

@@ -14,8 +14,6 @@ from wod_frontend.pages import Pages
 from wod_frontend.state import ApiDep, PagesDep
 from wod_frontend.wire import Workshop
 
-#: Raised with every change of the terms' text; kept with each registration.
-TERMS_VERSION = "2026-11"
 #: What the form asks for, in its order; an error elsewhere is shown above the form.
 FIELDS = ("name", "email", "company", "terms")
 CROWD = "Very many people register from your network right now. Wait a minute, then send the form again."
@@ -57,7 +55,7 @@ async def register(
     pages.guard.check(request, typed.form_token)
     if errors := typed.missing():
         return _form(pages, request, await _active(api, notebook), typed, errors, 422)
-    asked = {"workshop": notebook, "terms_version": TERMS_VERSION}
+    asked = {"workshop": notebook, "terms_version": pages.branding.terms_version}
     try:
         typed_fields = typed.model_dump(include={"name", "email", "company"})
         made = await api.register(asked | typed_fields, request.client.host if request.client else None)
@@ -123,5 +121,4 @@ def _form(
         typed=typed,
         errors=errors or {},
         refused=status == 409,
-        terms_version=TERMS_VERSION,
     )

@@ -18,6 +18,11 @@ HEADERS = {
 }
 #: Static files are asked for with their digest, so a changed file has another address.
 FOREVER = "public, max-age=31536000, immutable"
+#: A browser that opens an SVG itself runs and loads nothing.
+PICTURE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+    "Cache-Control": "public, max-age=3600",
+}
 #: Six short fields fit many times.
 MAX_FORM_BYTES = 16_384
 

@@ -1,5 +1,7 @@
 """The portal's settings, from the environment with the prefix ``WOD_PORTAL_``."""
 
+from pathlib import Path
+
 from pydantic import AnyHttpUrl, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -23,5 +25,7 @@ class Settings(BaseSettings):
     #: where visitors reach the portal; an https address makes its cookie ``Secure``
     public_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8080")
     brand: str = Field(default="Workshops-on-Demand", min_length=1, max_length=60)
+    #: a folder of the private overlay: branding.yml, its logo, pictures and texts
+    branding: Path | None = None
     #: addresses and networks, with commas: the reverse proxies whose ``X-Forwarded-For`` names the visitor
     trusted_proxies: TrustedProxies = LOOPBACK

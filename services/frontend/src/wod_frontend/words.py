@@ -1,18 +1,23 @@
-"""Figures in words, as the pages show them."""
+"""Figures in words, as the pages show them, in the visitor's language."""
 
 import json
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
+from babel.dates import format_date, format_datetime
+from babel.numbers import format_decimal
 
-def _count(number: int, unit: str) -> str:
-    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+from wod_frontend.language import current, ngettext
 
 
 def duration(seconds: int) -> str:
     """``2 hours``, ``1 hour 30 minutes``; rounded to the minute, at least one."""
     hours, minutes = divmod(max(1, round(seconds / 60)), 60)
-    parts = [_count(hours, "hour")] * bool(hours) + [_count(minutes, "minute")] * bool(minutes)
+    parts = []
+    if hours:
+        parts.append(ngettext("%(num)d hour", "%(num)d hours", hours) % {"num": hours})
+    if minutes:
+        parts.append(ngettext("%(num)d minute", "%(num)d minutes", minutes) % {"num": minutes})
     return " ".join(parts)
 
 
@@ -25,20 +30,34 @@ def clock(seconds: float) -> str:
 
 def day(moment: datetime) -> str:
     """``23 November 2026``, in UTC."""
-    return f"{moment.astimezone(UTC):%-d %B %Y}"
+    return format_date(moment.astimezone(UTC).date(), "long", locale=current().locale)
+
+
+def moment(at: datetime) -> str:
+    """``23 Nov 2026, 18:30 UTC``."""
+    return format_datetime(at.astimezone(UTC), "d MMM y, HH:mm 'UTC'", locale=current().locale)
+
+
+def number(count: float) -> str:
+    """``4,212``; French sets a thin space in the comma's place."""
+    return format_decimal(count, locale=current().locale)
 
 
 def took(span: timedelta) -> str:
     """How long a step took: ``0.03 s``, ``1.4 s``, ``12 s``, ``2 min 5 s``."""
     seconds = max(0.0, span.total_seconds())
     if seconds < 1:
-        return f"{seconds:.2f} s"
+        return f"{_decimal(seconds, 2)} s"
     if seconds < 10:
-        return f"{seconds:.1f} s"
+        return f"{_decimal(seconds, 1)} s"
     if seconds < 60:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s"
+
+
+def _decimal(value: float, places: int) -> str:
+    return format_decimal(value, f"0.{'0' * places}", locale=current().locale)
 
 
 def quoted(text: str) -> str:

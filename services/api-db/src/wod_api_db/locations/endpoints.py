@@ -6,10 +6,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from wod_api_db.accounts.dependencies import Admin, Agent, Moderator
 from wod_api_db.app_state import SettingsDep
 from wod_api_db.db import SessionDep
-from wod_api_db.locations import heartbeats, repository, service
+from wod_api_db.locations import heartbeats, incidents, repository, service
 from wod_api_db.locations.schemas import LocationChange, LocationList, LocationPath, LocationView, NewLocation
 from wod_api_db.locations.views import view
 from wod_common.heartbeat import Heartbeat, HeartbeatReceipt
+from wod_common.incidents import Incident, IncidentReceipt
 from wod_common.problems import Conflict, Forbidden, NotFound, Unauthorized, Unprocessable, responses
 
 router = APIRouter(prefix="/api/v1/locations", tags=["locations"])
@@ -82,3 +83,13 @@ async def report_heartbeat(
     if agent.location_id != location_id:
         raise Forbidden(f"{agent.username} reports for location {agent.location_id}, not for {location_id}")
     return await heartbeats.take(session, location_id, heartbeat)
+
+
+@router.post("/{location_id}/incidents", responses=responses(Unauthorized, Forbidden, NotFound))
+async def report_incident(
+    location_id: LocationPath, incident: Incident, session: SessionDep, agent: Agent
+) -> IncidentReceipt:
+    """What the location's watchdog has ended in a seat, or would have. Sent again, it is answered like the first time."""
+    if agent.location_id != location_id:
+        raise Forbidden(f"{agent.username} reports for location {agent.location_id}, not for {location_id}")
+    return await incidents.take(session, agent, location_id, incident)

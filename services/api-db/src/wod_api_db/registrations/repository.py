@@ -79,6 +79,16 @@ async def add_event(
     )
 
 
+async def has_incident(session: AsyncSession, registration_id: int, incident: str) -> bool:
+    """To be asked with the registration locked."""
+    query = select(RegistrationEvent.id).where(
+        RegistrationEvent.registration_id == registration_id,
+        RegistrationEvent.type == "incident",
+        RegistrationEvent.data["incident"].astext == incident,
+    )
+    return (await session.execute(query.limit(1))).scalar_one_or_none() is not None
+
+
 async def events_after(session: AsyncSession, registration_id: int, last: int) -> Sequence[RegistrationEvent]:
     query = (
         select(RegistrationEvent)

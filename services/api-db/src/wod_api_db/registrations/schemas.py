@@ -132,7 +132,7 @@ class EventView(BaseModel):
     ``running``, ``mail-sent``, ``mail-failed`` and ``mail-bounced`` (template), ``clock-started``, ``first-login``,
     ``completion`` (completion, measured_at: another share of the code cells was run), ``reminded``, ``expiring``, ``extended`` (ends_at), ``announcement`` (text), ``corrected``, ``deploying-again``,
     ``ended`` and ``cancelled`` (reason), ``failed``, ``seat-broken`` (verb), ``cleaned`` (completion),
-    ``legacy-unexpected`` (field).
+    ``legacy-unexpected`` (field), ``incident`` (kind, program, processes, ended: what the location's watchdog saw).
     """
 
     id: int

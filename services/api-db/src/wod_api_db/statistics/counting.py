@@ -23,6 +23,7 @@ _MAIL_SENT = Counter("wod_mails_sent", "Mails that the relay has taken", ["templ
 _MAIL_FAILED = Counter("wod_mails_refused", "Mails that were given up", ["template"])
 _NOTICED = Counter("wod_notices", "What an operator had to be told, by kind", ["kind"])
 _COMMAND_SENT = Counter("wod_commands_sent", "Commands that a location's gate has taken", ["verb"])
+_INCIDENTS = Counter("wod_registration_incidents", "What agents' watchdogs have told of, by kind", ["kind"])
 _READY = Histogram(
     "wod_deployment_seconds",
     "From the registration to the lab that is there",
@@ -45,6 +46,7 @@ _LABELLED = {
     "mail-failed": (_MAIL_FAILED, "template"),
     "command-sent": (_COMMAND_SENT, "verb"),
     "notice": (_NOTICED, "kind"),
+    "incident": (_INCIDENTS, "kind"),
 }
 
 

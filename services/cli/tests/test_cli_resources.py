@@ -18,6 +18,23 @@ async def test_seats(platform: Platform, operator: Terminal) -> None:
     await operator.refused(1, "seats", "show", 77)
 
 
+async def test_wishes_for_seats(platform: Platform, operator: Terminal) -> None:
+    file = platform.terminal.home / "seat-wishes.yml"
+    file.write_text(f"Grenoble:\n  {WORKSHOP}: 20\n")
+    planned = await operator.json("seats", "wishes", file, "--dry-run")
+    assert [(row["first"], row["last"]) for row in planned["booked"]] == [(1, 20)]
+    assert (await operator.json("workshops", "show", WORKSHOP))["placements"][0]["last"] == 3
+    await operator.json("seats", "wishes", file)
+    assert (await operator.json("workshops", "show", WORKSHOP))["placements"][0]["last"] == 20
+    file.write_text(f"Grenoble:\n  {WORKSHOP}: 41\n")
+    ran = await operator.run("seats", "wishes", file, "--json")
+    assert ran.status == 1
+    assert "the longest gap has 40" in ran.document["refused"][0]["reason"]
+    file.write_text("Grenoble:\n  - 1\n")
+    assert "line 2" in await operator.refused(1, "seats", "wishes", file)
+    assert "cannot be read" in await operator.refused(2, "seats", "wishes", file.parent)
+
+
 async def test_registrations(platform: Platform, operator: Terminal) -> None:
     identity = await platform.running()
     [listed] = (await operator.json("registrations", "list", "--email", "ada@example.org"))["items"]

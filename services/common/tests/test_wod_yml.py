@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from wod_common.wod_yml import MalformedMetadata, SeatRange, flag, read_metadata, script_names, seat_range
+from wod_common.plain_yaml import MalformedYaml
+from wod_common.wod_yml import SeatRange, flag, read_metadata, script_names, seat_range
 
 
 def values(text: str) -> dict[str, Any]:
@@ -23,7 +24,7 @@ def test_a_number_that_every_reader_takes_for_another_one_stays_a_text() -> None
 
 @pytest.mark.parametrize("text", ["a: &x 1\n", "a: !!python/name:os.system\n", "a: {b: 1}\n", "a: 1\na: 2\n"])
 def test_what_nothing_in_it_needs_is_refused_with_its_line(text: str) -> None:
-    with pytest.raises(MalformedMetadata) as refused:
+    with pytest.raises(MalformedYaml) as refused:
         read_metadata(text.encode())
     assert refused.value.line in {1, 2}
 

@@ -33,6 +33,7 @@ from wod_api_db.statistics.endpoints import router as statistics
 from wod_api_db.statistics.gauges import Gauges
 from wod_api_db.statistics.service import public_statistics
 from wod_api_db.students.endpoints import router as students
+from wod_api_db.wishes.endpoints import router as wishes
 from wod_api_db.workshops.catalogue import Catalogue
 from wod_api_db.workshops.endpoints import WholeCatalogue
 from wod_api_db.workshops.endpoints import router as workshops
@@ -66,6 +67,7 @@ ROUTERS = (
     statistics,
     students,
     syncing,
+    wishes,
 )
 
 

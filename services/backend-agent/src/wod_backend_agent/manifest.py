@@ -5,16 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from wod_common.wod_yml import (
-    FILE,
-    MAX_BYTES,
-    MalformedMetadata,
-    SeatRange,
-    flag,
-    read_metadata,
-    script_names,
-    seat_range,
-)
+from wod_common.plain_yaml import MAX_BYTES, MalformedYaml
+from wod_common.wod_yml import FILE, SeatRange, flag, read_metadata, script_names, seat_range
 
 T = TypeVar("T")
 
@@ -67,7 +59,7 @@ def _values(path: Path) -> dict[str, Any]:
         data = stream.read(MAX_BYTES + 1)
     try:
         return {key: entry.value for key, entry in read_metadata(data).items()}
-    except MalformedMetadata as error:
+    except MalformedYaml as error:
         where = f"{FILE}:{error.line}" if error.line else FILE
         raise MalformedManifest(f"{where}: {error.reason}") from None
 

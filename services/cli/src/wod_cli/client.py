@@ -41,6 +41,10 @@ class Api:
     def post(self, path: str, body: Mapping[str, Any] | None = None, **query: Any) -> Any:
         return self._call("POST", path, query, body)
 
+    def send(self, path: str, content: bytes, media_type: str, **query: Any) -> Any:
+        """A file as it is."""
+        return self._call("POST", path, query, content=content, headers={"Content-Type": media_type})
+
     def put(self, path: str, body: Mapping[str, Any]) -> Any:
         return self._call("PUT", path, {}, body)
 
@@ -58,10 +62,12 @@ class Api:
             if cursor is None:
                 return
 
-    def _call(self, method: str, path: str, query: Mapping[str, Any], body: Mapping[str, Any] | None = None) -> Any:
+    def _call(
+        self, method: str, path: str, query: Mapping[str, Any], body: Mapping[str, Any] | None = None, **raw: Any
+    ) -> Any:
         given = {name: value for name, value in query.items() if value is not None}
         try:
-            answer = self._http.request(method, path, params=given, json=body)
+            answer = self._http.request(method, path, params=given, json=body, **raw)
         except httpx.TimeoutException as error:
             raise NotReachable(f"{self._url} did not answer in time; give it more with --timeout") from error
         except httpx.TransportError as error:

@@ -1,10 +1,18 @@
 """``wod seats``: the numbered accounts of the locations."""
 
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
 from wod_cli.calls import Call, command, group
+from wod_cli.failures import Failure, Misused
 from wod_cli.options import LimitOption, LocationOption, SeatArgument, StateOption
 
 app = group("seats", "The numbered accounts of the locations.")
 
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="YAML: seats by location and workshop.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show the difference and change nothing.")]
 COLUMNS = ("id", "location_id", "username", "state", "generation", "sequence")
 
 
@@ -36,3 +44,17 @@ def verify(call: Call, seat: SeatArgument) -> None:
     """Has the agent look whether the seat is as it must be."""
     with call.api() as api:
         call.out.thing(api.post(f"students/{seat}/verify"))
+
+
+@command(app, "wishes")
+def wishes(call: Call, file: FileArgument, dry_run: DryRunOption = False) -> None:
+    """Books ranges of seats as the file wishes for them. Exit code 1 when one does not fit."""
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise Misused(f"{file} cannot be read: {error.strerror}") from error
+    with call.api() as api:
+        report: dict[str, Any] = api.send("seat-wishes", content, "application/yaml", dry_run=dry_run)
+    call.out.thing(report)
+    if report["refused"]:
+        raise Failure(f"{len(report['refused'])} wishes do not fit, and keep the seats they have", type_="refused")

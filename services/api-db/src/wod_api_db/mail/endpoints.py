@@ -1,8 +1,7 @@
 """Mails over REST: what operators see and do of them, unsubscribing, and reports of mail servers."""
 
 import asyncio
-from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -17,24 +16,11 @@ from wod_api_db.mail.schemas import EXAMPLE, BounceAnswer, MailRow, Unsubscribed
 from wod_api_db.mail.states import MailState
 from wod_api_db.openapi import page_example
 from wod_api_db.paging import LARGEST_ID, Page
-from wod_common.problems import Conflict, Forbidden, NotFound, Problem, Unauthorized, Unprocessable, responses
+from wod_api_db.raw_bodies import OtherMediaType, TooLarge, raw_body, read_body
+from wod_common.problems import Conflict, Forbidden, NotFound, Unauthorized, Unprocessable, responses
 
 router = APIRouter(prefix="/api/v1/mails", tags=["mails"])
 _TEXT = r"^[^\x00]*$"
-
-
-class TooLarge(Problem):
-    """The report is too long."""
-
-    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    type = "too-large"
-
-
-class NoMail(Problem):
-    """The body is not of the type message/rfc822."""
-
-    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
-    type = "unsupported-media-type"
 
 
 async def _filters(
@@ -73,25 +59,13 @@ async def unsubscribe(token: str, session: SessionDep, settings: SettingsDep) ->
 
 
 async def _report(request: Request) -> bytes:
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "message/rfc822":
-        raise NoMail("send the report as it came, with Content-Type: message/rfc822")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST_REPORT:
-            raise TooLarge(f"a report has at most {LARGEST_REPORT} bytes; have it returned with headers only")
-    return bytes(body)
-
-
-_REPORT_BODY: dict[str, Any] = {
-    "requestBody": {"required": True, "content": {"message/rfc822": {"schema": {"type": "string", "format": "binary"}}}}
-}
+    return await read_body(request, "message/rfc822", LARGEST_REPORT, "have it returned with headers only")
 
 
 @router.post(
     "/bounces",
-    openapi_extra=_REPORT_BODY,
-    responses=responses(Unauthorized, Forbidden, NotFound, TooLarge, NoMail, Unprocessable),
+    openapi_extra=raw_body("message/rfc822"),
+    responses=responses(Unauthorized, Forbidden, NotFound, TooLarge, OtherMediaType, Unprocessable),
 )
 async def bounce(session: SessionDep, _: Moderator, raw: Annotated[bytes, Depends(_report)]) -> BounceAnswer:
     """Takes a mail server's report that a mail has come back (RFC 3464, or qmail's letter), as it was received."""

@@ -13,7 +13,7 @@ from wod_api_db.db import now
 from wod_api_db.locations.health import SILENCE
 from wod_api_db.locations.models import Location
 from wod_api_db.pauses.models import Pause
-from wod_api_db.registrations.room import room
+from wod_api_db.registrations.room import last_public_seat, room
 from wod_api_db.states import OUTSTANDING
 from wod_api_db.students.models import Student
 from wod_api_db.students.states import StudentState
@@ -55,7 +55,7 @@ def _current() -> ColumnElement[bool]:
         Student.prepared_version == Workshop.content_version,
         Placement.closed_at.is_(None),
         Placement.range_reset.is_(None),
-        Student.number.between(Placement.first_seat, Placement.last_seat),
+        Student.number.between(Placement.first_seat, last_public_seat()),
     )
 
 
@@ -164,7 +164,7 @@ async def spare_seat(session: AsyncSession, placement: Placement) -> Student | N
         select(func.count())
         .where(
             free.location_id == other.location_id,
-            free.number.between(other.first_seat, other.last_seat),
+            free.number.between(other.first_seat, last_public_seat(other)),
             free.state == StudentState.FREE,
         )
         .correlate(other)
@@ -174,7 +174,7 @@ async def spare_seat(session: AsyncSession, placement: Placement) -> Student | N
         exists()
         .where(
             other.location_id == Student.location_id,
-            Student.number.between(other.first_seat, other.last_seat),
+            Student.number.between(other.first_seat, last_public_seat(other)),
             other.closed_at.is_(None),
             other.workshop_id == Workshop.id,
             Workshop.active,
@@ -187,7 +187,7 @@ async def spare_seat(session: AsyncSession, placement: Placement) -> Student | N
         select(Student)
         .where(
             Student.location_id == placement.location_id,
-            Student.number.between(placement.first_seat, placement.last_seat),
+            Student.number.between(placement.first_seat, placement.last_seat - placement.speaker_seat),
             Student.state == StudentState.FREE,
             ~needed,
         )

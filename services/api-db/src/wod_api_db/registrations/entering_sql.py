@@ -15,7 +15,7 @@ from wod_api_db.locations.models import Location
 from wod_api_db.mail.outbox import SEND_MAIL
 from wod_api_db.pauses.models import Pause
 from wod_api_db.registrations.models import HELD_ADDRESS, Registration
-from wod_api_db.registrations.room import room
+from wod_api_db.registrations.room import last_public_seat, room
 from wod_api_db.students.models import Student
 from wod_api_db.students.states import StudentState
 from wod_api_db.workshops.models import Placement, Workshop
@@ -168,7 +168,8 @@ def _placement_with_room() -> str:
     """The first choice among those with room: a healthy location before one that may take its time, then by rank."""
     query = (
         select(
-            *(getattr(Placement, name) for name in ("id", "location_id", "first_seat", "last_seat")),
+            *(getattr(Placement, name) for name in ("id", "location_id", "first_seat")),
+            last_public_seat().label("last_seat"),
             Location.name.label("location"),
             Location.hub_url,
         )

@@ -47,12 +47,17 @@ def size() -> ColumnElement[int]:
     return func.least(Placement.capacity, _seats().scalar_subquery())
 
 
+def last_public_seat(placement: type[Placement] = Placement) -> ColumnElement[int]:
+    """Of the placement's range: the one behind it may be the speaker's."""
+    return case((placement.speaker_seat, placement.last_seat - 1), else_=placement.last_seat)
+
+
 def _seats() -> Select[int]:
     return (
         select(func.count())
         .where(
             Student.location_id == Placement.location_id,
-            Student.number.between(Placement.first_seat, Placement.last_seat),
+            Student.number.between(Placement.first_seat, last_public_seat()),
         )
         .correlate(Placement)
     )

@@ -15,8 +15,9 @@ from pydantic import ValidationError
 from wod_api_db.workshops.definition import KEYS, WorkshopDefinition
 from wod_api_db.workshops.notebook_check import broken_notebooks
 from wod_common.commands import WORKSHOP_PATTERN
+from wod_common.plain_yaml import MAX_BYTES, MalformedYaml
 from wod_common.wod_yml import FILE as METADATA
-from wod_common.wod_yml import MAX_BYTES, Entry, MalformedMetadata, read_metadata
+from wod_common.wod_yml import Entry, read_metadata
 
 CHECKPOINTS = ".ipynb_checkpoints"
 HOOKS = ("create", "post-copy", "cleanup", "reset")
@@ -127,7 +128,7 @@ def read_workshop(folder: Path) -> tuple[WorkshopDefinition, dict[str, int], lis
         entries = read_metadata(_read_limited(file))
     except OSError as error:
         raise Refused(_unreadable(file, error)) from error
-    except MalformedMetadata as error:
+    except MalformedYaml as error:
         raise Refused(Refusal(file, error.line, error.reason)) from error
     definition = _define(file, entries, version)
     lines = {key: entry.line for key, entry in entries.items()}

@@ -73,6 +73,7 @@ class Placement(Base):
         UniqueConstraint("workshop_id", "location_id"),
         CheckConstraint("first_seat BETWEEN 1 AND last_seat", name="placements_range_is_in_order"),
         CheckConstraint("capacity >= 0", name="placements_capacity_is_not_negative"),
+        CheckConstraint("first_seat < last_seat OR NOT speaker_seat", name="placements_speaker_is_not_alone"),
         CheckConstraint("ready_minimum >= 0", name="placements_ready_minimum_is_not_negative"),
         Index("placements_with_ready_seats", "id", postgresql_where=text("ready_minimum > 0")),
         Index("placements_range_reset", "id", postgresql_where=text("range_reset IS NOT NULL")),
@@ -84,6 +85,8 @@ class Placement(Base):
     first_seat: Mapped[int]
     last_seat: Mapped[int]
     capacity: Mapped[int]
+    #: the last seat is the speaker's, and out of public reach
+    speaker_seat: Mapped[bool] = mapped_column(server_default=false())
     rank: Mapped[int] = mapped_column(server_default="0")
     imported: Mapped[bool] = mapped_column(server_default=true())
     closed_at: Mapped[datetime | None]

@@ -33,6 +33,7 @@ _EXAMPLE: dict[str, Any] = {
     "first": 1,
     "last": 40,
     "capacity": 30,
+    "speaker_seat": True,
     "rank": 0,
     "room": 12,
     "imported": True,
@@ -68,6 +69,7 @@ class PlacementChange(BaseModel):
     first: SeatNumber | None = None
     last: SeatNumber | None = None
     capacity: Capacity | None = None
+    speaker_seat: bool | None = Field(default=None, description="The last seat is the speaker's, and nobody else's")
     rank: Rank | None = None
     reset_range: bool | None = Field(default=None, description="Seats are reset all together, when the last one is out")
     ready_minimum: Annotated[int, Field(ge=0, le=LARGEST_SEATS)] | None = Field(
@@ -94,6 +96,7 @@ class PlacementView(BaseModel):
     first: int
     last: int
     capacity: int
+    speaker_seat: bool = Field(description="The last seat is the speaker's, and out of public reach")
     rank: int
     room: int = Field(description="How many it takes right now")
     imported: bool = Field(description="The range is the author's; an operator's own is left alone by the import")
@@ -178,6 +181,7 @@ def _view(notebook: str, placement: Placement, room: int) -> PlacementView:
         first=placement.first_seat,
         last=placement.last_seat,
         capacity=placement.capacity,
+        speaker_seat=placement.speaker_seat,
         rank=placement.rank,
         room=room,
         imported=placement.imported,

@@ -79,6 +79,7 @@ async def _place(session: AsyncSession, workshop: Workshop, terms: Terms) -> Non
         placement.closed_at = None
         placement.imported = False
         _can_be_given(location, workshop)
+        _speaker_is_not_alone(placement)
         await _range_is_free(session, location, placement, changed=changed)
     await session.flush()
 
@@ -93,6 +94,7 @@ async def change(
         placement.first_seat = wanted.get("first", placement.first_seat)
         placement.last_seat = wanted.get("last", placement.last_seat)
         placement.capacity = wanted.get("capacity", placement.capacity)
+        placement.speaker_seat = wanted.get("speaker_seat", placement.speaker_seat)
         placement.rank = wanted.get("rank", placement.rank)
         placement.reset_range = wanted.get("reset_range", placement.reset_range)
         if "ready_minimum" in wanted:
@@ -105,12 +107,19 @@ async def change(
         changed = (placement.first_seat, placement.last_seat) != before
         if reopened:
             _can_be_given(location, await workshop_named(session, notebook))
+        _speaker_is_not_alone(placement)
         if changed or reopened:
             await _range_is_free(session, location, placement, changed=changed)
         if changed:
             placement.imported = False
     await session.flush()
     await record(session, claims, "placement.change", "placement", f"{notebook}@{location_id}", **wanted)
+
+
+def _speaker_is_not_alone(placement: Placement) -> None:
+    if placement.speaker_seat and placement.first_seat == placement.last_seat:
+        message = "the only seat cannot be the speaker's; give the range another one, or set speaker_seat to false"
+        raise Unprocessable(message, errors=[{"field": "speaker_seat", "message": message}])
 
 
 def _can_be_kept_ready(location: Location, minimum: int) -> None:

@@ -41,6 +41,7 @@ from wod_backend_agent.watchdog.watching import watching
 from wod_common.health import health_router
 from wod_common.heartbeat import INTERVAL_SECONDS
 from wod_common.problems import add_problem_handlers
+from wod_common.sealing import Sealer
 from wod_common.timing import RequestTiming
 from wod_common.tracing import Traced
 
@@ -104,9 +105,7 @@ async def _assemble(
 
     journal = Journal(settings.state / "journal.sqlite", changed)
     stack.callback(journal.close)
-    sealer = settings.sealer()
-    if settings.secret_other:
-        await journal.reseal(sealer)
+    sealer = await _sealer(settings, journal)
     outbox = Outbox(journal, parts.reporter, sealer)
     stack.push_async_callback(outbox.stop)
     prepared = PreparedSeats(journal, parts.delivery, parts.hub, _versions(settings), settings.seat)
@@ -143,6 +142,13 @@ async def _assemble(
         logins,
     )
     return heart
+
+
+async def _sealer(settings: Settings, journal: Journal) -> Sealer:
+    sealer = settings.sealer()
+    if settings.secret_other:
+        await journal.reseal(sealer)
+    return sealer
 
 
 def _completions(settings: Settings, parts: Outside, journal: Journal, scheduler: Scheduler) -> Completions:

@@ -155,7 +155,7 @@ async def test_a_cleanup_does_not_overtake_its_create(gate: Any, agent: Any, set
         await asyncio.to_thread(dictate, gate.gate.port, said(subject))
     await until(lambda: any(taken["student"] == 7 for taken in agent.commands) and len(agent.commands) > 4)
     assert {(taken["verb"], taken["student"]) for taken in agent.commands} == {("CREATE", 5), ("CREATE", 7)}
-    assert len(spooled(settings)) == 4
+    await until(lambda: len(spooled(settings)) == 4)
     agent.commands.clear()
     agent.answer = None
     await until(lambda: not spooled(settings))

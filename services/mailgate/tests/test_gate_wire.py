@@ -163,6 +163,39 @@ async def test_a_stranger_must_encrypt_where_the_operator_says_so(
         assert text.endswith(" accepted")
 
 
+LOGIN = {"username": "api-db", "password": "a password of some length"}
+
+
+async def test_a_stranger_must_log_in_where_the_operator_says_so(
+    settings: dict[str, Any], open_gate: Any, signed: str, tls: ssl.SSLContext, agent: Any
+) -> None:
+    settings |= LOGIN
+    async with open_gate() as gate:
+        # in clear a login is neither offered nor taken, and nothing goes without
+        said = await gate.talk(b"EHLO x\r\nMAIL FROM:<a@b>\r\nAUTH PLAIN AGFwaS1kYgB4\r\nQUIT\r\n")
+        assert "AUTH" not in said
+        assert [line[:3] for line in said.splitlines()[-3:]] == ["530", "538", "221"]
+        client = aiosmtplib.SMTP(hostname="127.0.0.1", port=gate.gate.port, start_tls=True, tls_context=tls)
+        async with client:
+            with pytest.raises(aiosmtplib.SMTPResponseException, match="Authentication required"):
+                await client.sendmail("a@b.example", ["wodadmin@x.example"], signed.encode())
+            username, password = LOGIN.values()
+            for wrong in ((username, "another"), ("api", password)):
+                with pytest.raises(aiosmtplib.SMTPAuthenticationError):
+                    await client.login(*wrong)
+            assert agent.commands == []
+            await client.login(username, password)
+            _, text = await client.sendmail("a@b.example", ["wodadmin@x.example"], signed.encode())
+        assert text.endswith(" accepted")
+
+
+@pytest.mark.usefixtures("listed", "tls")
+async def test_a_listed_peer_need_not_log_in(settings: dict[str, Any], open_gate: Any) -> None:
+    settings |= LOGIN
+    async with open_gate() as gate:
+        assert (await gate.send("Subject: CREATE 5 12\r\n\r\nWKSHP-API101\r\n")).startswith("250 ")
+
+
 @pytest.mark.parametrize("encrypted", [True, False], ids=["after the handshake", "in the handshake"])
 @pytest.mark.usefixtures("tls")
 async def test_a_peer_is_let_go_behind_tls(open_gate: Any, tls: ssl.SSLContext, encrypted: bool) -> None:
@@ -192,7 +225,7 @@ async def test_a_listed_peer_need_not_encrypt(settings: dict[str, Any], open_gat
         assert (await gate.send("Subject: CREATE 5 12\r\n\r\nWKSHP-API101\r\n")).startswith("250 ")
 
 
-@pytest.mark.parametrize("missing", [{"require_tls": True}, {"legacy_peers": "192.0.2.0/24"}, {"tls_cert": "x"}])
+@pytest.mark.parametrize("missing", [{"require_tls": True}, {"legacy_peers": "192.0.2.0/24"}, {"tls_cert": "x"}, LOGIN])
 def test_settings_that_miss_their_other_half_are_refused(settings: dict[str, Any], missing: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="WOD_MAILGATE_"):
         Settings(**settings | missing)

@@ -5,6 +5,7 @@ from wod_api_db.audit.models import AuditEntry
 from wod_api_db.badges.models import Badge, SpecialBadge
 from wod_api_db.commands.models import CommandEventRow, CommandRow
 from wod_api_db.db import Base
+from wod_api_db.feedback.models import Feedback
 from wod_api_db.locations.models import Location
 from wod_api_db.mail.models import Mail, MailOptout
 from wod_api_db.notices.models import Notice
@@ -21,6 +22,7 @@ __all__ = [
     "Base",
     "CommandEventRow",
     "CommandRow",
+    "Feedback",
     "Location",
     "Mail",
     "MailOptout",

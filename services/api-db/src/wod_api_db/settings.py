@@ -40,6 +40,10 @@ class Settings(BaseSettings):
     relay_username: str | None = None
     relay_password: SecretStr | None = None
     relay_tls: Literal["none", "starttls", "tls"] = "none"
+    #: as of the relay, but to the locations' gates: where those ask for TLS or for a login
+    gate_tls: Literal["none", "starttls", "tls"] = "none"
+    gate_username: str | None = None
+    gate_password: SecretStr | None = None
     deny_list: Path | None = None
     #: addresses and networks, with commas: whom ``X-Forwarded-For`` is believed, the portal above all
     trusted_proxies: TrustedProxies = LOOPBACK

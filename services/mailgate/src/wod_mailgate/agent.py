@@ -1,6 +1,7 @@
 """The agent of this location, as the gate sees it."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -48,6 +49,21 @@ class Agent:
     async def check(self) -> str:
         (await self.http.get("/healthz")).raise_for_status()
         return "answers"
+
+
+@dataclass(frozen=True)
+class Agents:
+    """Of every location behind the gate."""
+
+    by_location: Mapping[int, Agent]
+
+    async def send(self, command: Command) -> CommandReceipt:
+        """As ``Agent.send``."""
+        agent = self.by_location.get(command.location)
+        if agent is None:
+            # spooled by a gate that had more of them
+            raise Refused(f"this gate has no agent of location {command.location}")
+        return await agent.send(command)
 
 
 def _receipt(response: httpx.Response, command: Command) -> CommandReceipt:

@@ -1,11 +1,13 @@
 """What aiosmtpd asks the gate about a conversation; the names are its own."""
 
 import asyncio
-from collections.abc import Coroutine
+import hmac
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from pydantic import SecretStr
 
 from wod_mailgate.intake import Intake
 from wod_mailgate.replies import Code, reply
@@ -13,11 +15,23 @@ from wod_mailgate.replies import Code, reply
 RECIPIENTS = 5
 
 
+@dataclass(frozen=True)
+class Login:
+    username: str
+    password: SecretStr
+
+    def is_met_by(self, given: LoginPassword) -> bool:
+        """In the same time whatever is wrong."""
+        name = hmac.compare_digest(given.login, self.username.encode())
+        return hmac.compare_digest(given.password, self.password.get_secret_value().encode()) and name
+
+
 @dataclass(eq=False)
 class Heard:
     """A mail that a listed peer has sent whole; ``spooling`` answers for one that does not listen."""
 
     raw: bytes
+    recipient: str
     spooling: asyncio.Task[str] | None = None
 
 
@@ -26,10 +40,26 @@ class Conversation(Protocol):
     heard: list[Heard]
 
 
+@dataclass(frozen=True)
+class Place:
+    """A location and whom its mails are addressed to: a local part at any domain, or a full address."""
+
+    recipient: str
+    intake: Intake
+
+    def takes(self, address: str) -> bool:
+        wanted = address if "@" in self.recipient else address.partition("@")[0]
+        return wanted.lower() == self.recipient.lower()
+
+
 class Hooks:
-    def __init__(self, intake: Intake, recipient: str) -> None:
-        self.intake = intake
-        self._recipient = recipient.lower()
+    """``login`` is what strangers log in with; None asks for none, and offers none."""
+
+    def __init__(self, places: Sequence[Place], login: Login | None = None) -> None:
+        self._places = places
+        #: peers and their refusals are the same for every place
+        self.intake = places[0].intake
+        self.login = login
         self._deciding = 0
         self._spooling: set[asyncio.Task[str]] = set()
         #: no mail is being decided
@@ -37,12 +67,29 @@ class Hooks:
         self.idle.set()
 
     def is_recipient(self, address: str) -> bool:
-        wanted = address if "@" in self._recipient else address.partition("@")[0]
-        return wanted.lower() == self._recipient
+        return self._place(address) is not None
+
+    def _place(self, address: str) -> Place | None:
+        return next((place for place in self._places if place.takes(address)), None)
+
+    def _intake(self, address: str) -> Intake:
+        place = self._place(address)
+        assert place is not None, "no mail comes so far without a recipient of this gate"
+        return place.intake
+
+    def authenticate(self, _: SMTP, session: Session, __: Envelope, ___: str, given: object) -> AuthResult:
+        """aiosmtpd asks it of a client that logs in."""
+        if self.login is not None and isinstance(given, LoginPassword) and self.login.is_met_by(given):
+            return AuthResult(success=True)
+        self.intake.note_refusal(_peer(session), Code.WRONG_LOGIN, "wrong user name or password")
+        # handled=True would leave the client without an answer
+        return AuthResult(success=False, handled=False)
 
     def spool(self, heard: Heard, peer: str) -> None:
         """Goes on whatever becomes of the connection."""
-        heard.spooling = asyncio.create_task(self._decided(self.intake.decide(heard.raw, peer, deaf=True)))
+        heard.spooling = asyncio.create_task(
+            self._decided(self._intake(heard.recipient).decide(heard.raw, peer, deaf=True))
+        )
         self._spooling.add(heard.spooling)
         heard.spooling.add_done_callback(self._spooling.discard)
 
@@ -50,7 +97,7 @@ class Hooks:
         self, _: SMTP, session: Session, __: Envelope, hostname: str, lines: list[str]
     ) -> list[str]:
         session.host_name = hostname
-        return [line for line in lines if not line.startswith("250-AUTH")]
+        return [line for line in lines if self.login is not None or not line.startswith("250-AUTH")]
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, _: SMTP, session: Session, envelope: Envelope, address: str, __: list[str]
@@ -59,6 +106,8 @@ class Hooks:
             text = "no such recipient: this gate takes commands for its admin user only"
             self.intake.note_refusal(_peer(session), Code.NO_SUCH_RECIPIENT, text)
             return reply(Code.NO_SUCH_RECIPIENT, text)
+        if envelope.rcpt_tos and self._place(envelope.rcpt_tos[0]) is not self._place(address):
+            return reply(Code.TOO_MANY_RECIPIENTS, "a mail is for one location: send it to this recipient by itself")
         if len(envelope.rcpt_tos) >= RECIPIENTS:
             return reply(Code.TOO_MANY_RECIPIENTS, f"at most {RECIPIENTS} recipients a mail")
         envelope.rcpt_tos.append(address)
@@ -76,7 +125,7 @@ class Hooks:
             if heard is not None and heard.spooling is not None:
                 said = await asyncio.shield(heard.spooling)
             else:
-                said = await self._decided(self.intake.decide(raw, _peer(session)))
+                said = await self._decided(self._intake(envelope.rcpt_tos[0]).decide(raw, _peer(session)))
         finally:
             conversation.deciding = False
         # one that hangs up before this line is reached has not been answered

@@ -8,7 +8,7 @@ import structlog
 from prometheus_client import Counter
 
 from wod_common.commands import Command
-from wod_mailgate.agent import Agent
+from wod_mailgate.agent import Agents
 from wod_mailgate.authority import Authority, agreed
 from wod_mailgate.grammar import Mail, header_values, parse, parse_heading, read_headers, read_mail
 from wod_mailgate.peers import origin
@@ -28,7 +28,7 @@ Facts = MutableMapping[str, object]
 @dataclass(frozen=True)
 class Intake:
     authority: Authority
-    agent: Agent
+    agents: Agents
     unsigned: UnsignedCommands
     #: there wherever peers are listed
     spool: Spool | None
@@ -85,12 +85,12 @@ class Intake:
         if deaf:
             await self.spool.add(command, peer)
             return f"{command.id} spooled"
-        if self.spool.holds(command.students):
+        if self.spool.holds(command):
             raise Unavailable(f"earlier commands for student {command.student} wait for the agent, try again later")
         return await self._hand_over(command)
 
     async def _hand_over(self, command: Command) -> str:
-        receipt = await self.agent.send(command)
+        receipt = await self.agents.send(command)
         return f"{receipt.id} {receipt.state}"
 
     def _command(self, signed: Command | None, raw: bytes) -> Command:

@@ -15,6 +15,7 @@ class Code(StrEnum):
     TOO_MANY_REFUSALS = "421 4.7.1"
     TRY_AGAIN = "451 4.3.0"
     TOO_MANY_RECIPIENTS = "452 4.5.3"
+    WRONG_LOGIN = "535 5.7.8"
     NO_SUCH_RECIPIENT = "550 5.1.1"
     BAD_LINE_END = "550 5.5.2"
     TOO_LARGE = "552 5.3.4"

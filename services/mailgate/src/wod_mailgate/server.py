@@ -60,7 +60,8 @@ class Connection(SMTP):
             ident="Workshops-on-Demand commands",
             tls_context=tls,
             timeout=IDLE_SECONDS,
-            auth_exclude_mechanism=["LOGIN", "PLAIN"],
+            auth_exclude_mechanism=["LOGIN", "PLAIN"] if hooks.login is None else [],
+            authenticator=hooks.authenticate,
             command_call_limit=COMMANDS,
             loop=asyncio.get_running_loop(),
         )
@@ -88,6 +89,7 @@ class Connection(SMTP):
                 self._turn_away(transport)
                 return
             self.require_starttls = self._tls_required and not listed
+            self._auth_required = self._hooks.login is not None and not listed
             self._end = asyncio.get_running_loop().call_later(
                 SESSION_SECONDS, self.hang_up, Code.TOO_SLOW, f"a connection lasts {SESSION_SECONDS:.0f} s at most"
             )
@@ -131,8 +133,8 @@ class Connection(SMTP):
 
     def _hear(self, data: bytes) -> None:
         assert self._dictation is not None
-        for raw in self._dictation.hear(data):
-            heard = Heard(raw)
+        for raw, recipient in self._dictation.hear(data):
+            heard = Heard(raw, recipient)
             self.heard.append(heard)
             # who does not wait to be asked for the mail will not wait for the answer to it
             if self._uses_lf or self._dictation.begun > self._invited:

@@ -12,7 +12,7 @@ import structlog
 from prometheus_client import Gauge
 
 from wod_common.commands import Command
-from wod_mailgate.agent import Agent
+from wod_mailgate.agent import Agents
 from wod_mailgate.replies import Refused, Unavailable
 from wod_mailgate.spool_files import Entry, SpoolFiles
 
@@ -47,8 +47,15 @@ class _Item:
     due: float = 0.0
 
     @property
+    def location(self) -> int:
+        return self.entry.command.location
+
+    @property
     def students(self) -> range:
         return self.entry.command.students
+
+    def concerns(self, command: Command) -> bool:
+        return self.location == command.location and _overlap(self.students, command.students)
 
 
 @dataclass
@@ -56,7 +63,7 @@ class Spool:
     """Delivers in order of arrival per seat; the range of a RESET stands in line for each of its seats."""
 
     files: SpoolFiles
-    agent: Agent
+    agents: Agents
     _items: dict[UUID, _Item] = field(default_factory=dict)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _worker: asyncio.Task[None] | None = None
@@ -103,9 +110,9 @@ class Spool:
         self._news.set()
         await _kept(item)
 
-    def holds(self, students: range) -> bool:
-        """Whether an earlier command for one of these seats still waits here."""
-        return any(_overlap(item.students, students) for item in self._items.values())
+    def holds(self, command: Command) -> bool:
+        """Whether an earlier command for one of its seats still waits here."""
+        return any(item.concerns(command) for item in self._items.values())
 
     def oldest_seconds(self) -> float:
         oldest = next(iter(self._items.values()), None)
@@ -132,23 +139,27 @@ class Spool:
 
     def _heads(self) -> Iterator[_Item]:
         """Those with nothing earlier in line for any of their seats."""
-        seats: set[int] = set()
-        ranges: list[range] = []
+        seats: set[tuple[int, int]] = set()
+        ranges: list[_Item] = []
         for item in self._items.values():
-            wanted = item.students
+            place, wanted = item.location, item.students
             single = len(wanted) == 1
-            taken = wanted.start in seats if single else any(seat in wanted for seat in seats)
-            if not taken and not any(_overlap(wanted, earlier) for earlier in ranges) and item.kept.is_set():
+            taken = (
+                (place, wanted.start) in seats
+                if single
+                else any(location == place and seat in wanted for location, seat in seats)
+            )
+            if not taken and not any(one.concerns(item.entry.command) for one in ranges) and item.kept.is_set():
                 yield item
             if single:
-                seats.add(wanted.start)
+                seats.add((place, wanted.start))
             else:
-                ranges.append(wanted)
+                ranges.append(item)
 
     async def _try(self, item: _Item) -> None:
         command = item.entry.command
         try:
-            receipt = await self.agent.send(command)
+            receipt = await self.agents.send(command)
         except Refused as refused:
             await self._settle(item, str(refused))
         except Unavailable as unavailable:

@@ -24,6 +24,11 @@ class UnsignedCommands:
     clock: Callable[[], float] = time.time
     _recent: OrderedDict[str, tuple[UUID, float]] = field(default_factory=OrderedDict)
 
+    @property
+    def _ids(self) -> UUID:
+        """The same mail to two locations is two commands."""
+        return uuid5(_IDS, str(self.location))
+
     def command(self, instruction: Instruction, mail: Mail, raw: bytes) -> Command:
         """Raises Refused for what is done without a registration: a seat's holder alone could be asked about it."""
         if instruction.registration is None:
@@ -44,10 +49,10 @@ class UnsignedCommands:
         if message_ids and message_ids[0]:
             # what is asked is a part of it: a script may give all its mails the same Message-ID
             asked = replace(instruction, email=None)
-            return uuid5(_IDS, f"{message_ids[0]} {asked}")
+            return uuid5(self._ids, f"{message_ids[0]} {asked}")
         digest = hashlib.sha256(raw).hexdigest()
         if header_values(mail, "Date"):
-            return uuid5(_IDS, digest)
+            return uuid5(self._ids, digest)
         return self._of_now(digest)
 
     def _of_now(self, digest: str) -> UUID:
@@ -56,7 +61,7 @@ class UnsignedCommands:
         if known is not None and 0 <= now - known[1] < WINDOW_SECONDS:
             return known[0]
         # the same in a gate that was started anew, unless a new stretch has begun
-        named = uuid5(_IDS, f"{digest} {int(now // WINDOW_SECONDS)}")
+        named = uuid5(self._ids, f"{digest} {int(now // WINDOW_SECONDS)}")
         self._recent[digest] = (named, now)
         self._recent.move_to_end(digest)
         if len(self._recent) > _REMEMBERED:

@@ -42,7 +42,8 @@ class CommandSender:
         self._by_rest = RestTransport(settings)
 
     def relay_to(self, host: str, port: int) -> Relay:
-        return SmtpRelay(host=host, port=port)
+        its = self._settings
+        return SmtpRelay(host, port, its.gate_username, its.gate_password, its.gate_tls)
 
     async def send(self, command_id: UUID) -> None:
         """Nothing happens where the command is not due: another worker has it, or it is settled."""

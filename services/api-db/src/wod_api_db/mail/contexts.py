@@ -37,7 +37,10 @@ async def context_of(session: AsyncSession, mail: Mail, settings: Settings) -> C
     registration = await registrations.read(session, mail.registration_id)
     assert registration is not None
     await _check(session, registration, mail)
-    context = _registration_context(registration, settings, mail.template)
+    context = _registration_context(registration, settings, mail.template, again=bool(mail.data.get("again")))
+    if mail.template == "already" and "wanted" in mail.data:
+        # of the workshop's pattern, so that nothing of it needs quoting
+        return context.model_copy(update={"instead_url": f"{context.session_url}?instead={mail.data['wanted']}"})
     if mail.template == "ended":
         return context.model_copy(update={"badge_url": await _badge_url(session, registration, settings)})
     if mail.template == "special-badge":
@@ -73,7 +76,14 @@ def brand_of(settings: Settings) -> Brand:
     )
 
 
-def _registration_context(registration: Registration, settings: Settings, template: str) -> MailContext:
+def calendar_context(registration: Registration, settings: Settings) -> MailContext:
+    """What a calendar entry is made of; without the password."""
+    return _registration_context(registration, settings, "calendar")
+
+
+def _registration_context(
+    registration: Registration, settings: Settings, template: str, *, again: bool = False
+) -> MailContext:
     brand = brand_of(settings)
     sealed = _sealed_password(registration)
     optional = template in OPTIONAL
@@ -88,7 +98,7 @@ def _registration_context(registration: Registration, settings: Settings, templa
         session_url=f"{brand.portal_url}/sessions/{token_of(registration, settings)}",
         catalogue_url=brand.portal_url,
         starts_at=registration.ready_at,
-        ends_at=_promised_end(registration, template),
+        ends_at=registration.ends_at if again else _promised_end(registration, template),
         kept_until=registration.no_show_at or registration.ends_at,
         duration=registration.duration,
         completion=registration.completion,

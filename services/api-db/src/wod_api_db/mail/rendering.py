@@ -96,6 +96,8 @@ class MailContext(Context):
     special_badge: SpecialBadgeLine | None = None
     #: failed: one sentence fit to show
     reason: str | None = None
+    #: already: the personal page, which offers the workshop that was asked for in the place of this one
+    instead_url: str | None = None
     #: one per registration, the same in each of its calendar entries
     calendar_uid: str | None = None
 

@@ -124,6 +124,14 @@ class AddressCorrection(BaseModel):
     browser_key: Annotated[str, Field(min_length=32, max_length=32, pattern="^[A-Za-z0-9_-]+$")]
 
 
+class CredentialsSent(BaseModel):
+    """The mail is queued."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"left": 3}]})
+
+    left: int = Field(description="How often more it can be asked for")
+
+
 class EventView(BaseModel):
     """One row of a registration's story, also the data of a server-sent event.
 

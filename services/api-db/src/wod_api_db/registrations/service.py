@@ -63,7 +63,7 @@ async def _answer(session: AsyncSession, request: RegistrationRequest, entry: En
         assert entry.registration_id is not None
         known = await repository.read(session, entry.registration_id)
         assert known is not None
-        return known if entry.outcome is Outcome.MADE_BEFORE else await _remind(session, known)
+        return known if entry.outcome is Outcome.MADE_BEFORE else await _remind(session, known, request.workshop)
     raise _refusal(request.workshop, entry)
 
 
@@ -91,9 +91,9 @@ def checked_address(email: str, deny: DenyList) -> Address:
         raise Unprocessable(str(error), errors=[{"field": "email", "message": str(error)}]) from error
 
 
-async def _remind(session: AsyncSession, holder: Registration) -> AlreadyHeld:
+async def _remind(session: AsyncSession, holder: Registration, wanted: str) -> AlreadyHeld:
     slot = int(await repository.epoch(session) // REMINDER_GAP.total_seconds())
-    await queue_mail(session, holder, "already", occasion=str(slot))
+    await queue_mail(session, holder, "already", occasion=str(slot), wanted=wanted)
     return AlreadyHeld()
 
 

@@ -115,6 +115,8 @@ class Platform:
 
     def _hub(self) -> dict[str, object]:
         return {
+            # for every address it asks for this host by its name, which only an engine makes known
+            "WOD_HUB_HOST": "127.0.0.1",
             "WOD_HUB_PORT": self.ports.hub, "WOD_HUB_INTERNAL_PORT": self.ports.hub_internal,
             "WOD_HUB_PROXY_API_PORT": self.ports.hub_proxy, "WOD_HUB_URL": self.url("hub"), "WOD_HUB_SEATS": 100,
             "WOD_HUB_UID_BASE": UID_BASE, "WOD_HUB_AGENT_URL": self.url("agent"),

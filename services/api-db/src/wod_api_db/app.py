@@ -14,6 +14,8 @@ from wod_api_db.accounts.endpoints import router as accounts
 from wod_api_db.accounts.models import WorkerSighting
 from wod_api_db.audit.endpoints import router as audit
 from wod_api_db.badges.endpoints import router as badges
+from wod_api_db.classes.endpoints import router as classes
+from wod_api_db.classes.join_endpoints import router as joining
 from wod_api_db.commands.endpoints import router as commands
 from wod_api_db.db import make_engine, make_sessions
 from wod_api_db.feedback.endpoints import router as feedback
@@ -59,7 +61,9 @@ ROUTERS = (
     accounts,
     audit,
     badges,
+    classes,
     commands,
+    joining,
     feedback,
     personal,
     locations,

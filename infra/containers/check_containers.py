@@ -65,7 +65,10 @@ def main() -> int:
         platform = Platform(buildah, room, stack)
         start(platform)
         began = time.time()
-        say(f"a registration: {asyncio.run(walk(platform))}")
+        try:
+            say(f"a registration: {asyncio.run(walk(platform))}")
+        except Wrong as error:
+            raise Wrong(f"{error}\n{platform.logs_end()}") from error
         changed = {name: written(root, began) for name, root in platform.roots.items()}
         if any(changed.values()):
             raise Wrong(f"written outside of the volumes: {changed}")

@@ -182,6 +182,9 @@ class Platform:
             return self.http.get(url).is_success or None
         return None
 
+    def logs_end(self) -> str:
+        return "\n".join(f"{name}: {self.log_end(name)[-1500:]}" for name in self.roots)
+
     def log_end(self, name: str) -> str:
         path = self.room / f"{name}.log"
         return path.read_text(errors="replace")[-3000:] if path.exists() else ""

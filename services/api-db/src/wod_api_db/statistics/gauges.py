@@ -1,6 +1,7 @@
 """What stands in the rows right now, for Prometheus: two statements over partial indexes, at most every few seconds."""
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from prometheus_client import CollectorRegistry, generate_latest
@@ -11,6 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from sqlalchemy.pool import QueuePool
 
+from wod_api_db.ready.figures import figures
+from wod_api_db.ready.schemas import ReadySeats
 from wod_api_db.registrations.room import room
 from wod_api_db.statistics.service import Cached
 from wod_api_db.workshops.models import Placement, Workshop
@@ -18,6 +21,7 @@ from wod_api_db.workshops.models import Placement, Workshop
 log = structlog.get_logger(__name__)
 
 SCRAPE_SECONDS = 3.0
+DAY = timedelta(days=1)
 
 _FAMILIES = {
     "wod_registrations_open": ("Registrations that are not over, by state", ["state"]),
@@ -41,6 +45,10 @@ _FAMILIES = {
     "wod_location_disk_free": ("Bytes that are free on the disk with the location's homes", ["location"]),
     "wod_database_connections_in_use": ("Connections to the database that this process works with", []),
     "wod_database_connections_most": ("Connections that this process may have at once", []),
+    "wod_ready_prepared_last_day": ("Seats made ahead in the last 24 hours", []),
+    "wod_ready_found_last_day": ("Registrations that got one of them, and so their lab at once", []),
+    "wod_ready_thrown_away_last_day": ("Those of them that were cleaned unused", []),
+    "wod_ready_idle_seat_hours_last_day": ("Hours that they were ready and without anybody", []),
     "wod_sweep_lag_seconds": ("Since a worker was last at work", []),
     "wod_database_up": ("Whether the figures could be read; without, there are none", []),
 }
@@ -131,6 +139,7 @@ class Gauges:
         try:
             async with self._sessions() as session:
                 rows = (await session.execute(text(_ROWS))).all()
+                ready = await figures(session, datetime.now(UTC) - DAY, datetime.now(UTC))
                 rooms = (await session.execute(_ROOM)).all()
         except (SQLAlchemyError, OSError) as error:
             log.warning("the figures of the rows cannot be read", reason=str(error))
@@ -144,6 +153,15 @@ class Gauges:
             ("wod_database_connections_in_use", (), float(self._pool.checkedout())),
             ("wod_database_connections_most", (), float(self._pool.size())),
         ]
+        samples += [(name, (), float(value)) for name, value in _ready(ready)]
+        return [*samples, ("wod_database_up", (), 1.0)]
+
+
+def _ready(ready: ReadySeats) -> Iterator[tuple[str, float]]:
+    yield "wod_ready_prepared_last_day", ready.prepared
+    yield "wod_ready_found_last_day", ready.found_ready
+    yield "wod_ready_thrown_away_last_day", ready.thrown_away
+    yield "wod_ready_idle_seat_hours_last_day", ready.idle_seat_hours
 
 
 class _Samples(Collector):

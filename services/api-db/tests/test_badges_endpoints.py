@@ -34,6 +34,7 @@ async def test_a_badge_is_public_and_names_nobody(api: Api, tokens: dict[str, st
         "name": "Number 1",
         "description": "",
         "finished": 3,
+        "shown_name": "",
         "image": f"/api/v1/badges/{tokens['WKSHP-N1']}/image.svg",
     }
     special = (await get(api, f"/badges/{tokens['special']}")).json()

@@ -1,6 +1,7 @@
 """What a person may change: more time, and once the address."""
 
 import asyncio
+from datetime import datetime
 
 import pytest
 from api_support import AgentDouble, Api
@@ -91,8 +92,8 @@ async def test_an_extension_and_the_last_registration_agree_on_the_room(
     registered = asyncio.Event()
     room_of = repository.room_of
 
-    async def counting(session: object, placement: int) -> int:
-        room = await room_of(session, placement)  # type: ignore[arg-type]
+    async def counting(session: object, placement: int, until: datetime) -> int:
+        room = await room_of(session, placement, until)  # type: ignore[arg-type]
         counted.set()
         if not locked:
             await registered.wait()

@@ -31,6 +31,7 @@ BADGE = BadgeView(
     description="Call real services & read their answers.",
     awarded_at=datetime(2026, 11, 23, 18, 30, tzinfo=UTC),
     finished=4,
+    shown_name="",
     image="/api/v1/badges/0b0c6d38-6a2c-4f5e-9b4e-0c4f4d7f0a11/image.svg",
 )
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
@@ -65,6 +66,7 @@ def workshop(notebook: str = "WKSHP-API101", **changes: Any) -> WorkshopView:
         "paused": None,
         "extensions": 1,
         "extension_seconds": 3600,
+        "created_at": START,
     }
     return WorkshopView.model_validate(row | changes)
 

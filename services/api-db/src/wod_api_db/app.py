@@ -14,8 +14,11 @@ from wod_api_db.accounts.endpoints import router as accounts
 from wod_api_db.accounts.models import WorkerSighting
 from wod_api_db.audit.endpoints import router as audit
 from wod_api_db.badges.endpoints import router as badges
+from wod_api_db.classes.endpoints import router as classes
+from wod_api_db.classes.join_endpoints import router as joining
 from wod_api_db.commands.endpoints import router as commands
 from wod_api_db.db import make_engine, make_sessions
+from wod_api_db.feedback.endpoints import router as feedback
 from wod_api_db.legacy.mounting import mount_legacy
 from wod_api_db.limits import RateLimits
 from wod_api_db.locations.endpoints import router as locations
@@ -28,6 +31,7 @@ from wod_api_db.registrations.addresses import DenyList
 from wod_api_db.registrations.endpoints import router as registrations
 from wod_api_db.registrations.following import Notifications
 from wod_api_db.registrations.operating import router as operating
+from wod_api_db.registrations.personal import router as personal
 from wod_api_db.settings import Settings
 from wod_api_db.statistics.endpoints import router as statistics
 from wod_api_db.statistics.gauges import Gauges
@@ -39,6 +43,7 @@ from wod_api_db.workshops.catalogue import Catalogue
 from wod_api_db.workshops.endpoints import WholeCatalogue
 from wod_api_db.workshops.endpoints import router as workshops
 from wod_api_db.workshops.placements import router as placements
+from wod_api_db.workshops.popular import Popular
 from wod_api_db.workshops.syncing_endpoints import router as syncing
 from wod_common.health import health_router
 from wod_common.problems import BadRequest, Unprocessable, add_problem_handlers, responses
@@ -53,7 +58,11 @@ ROUTERS = (
     accounts,
     audit,
     badges,
+    classes,
     commands,
+    joining,
+    feedback,
+    personal,
     locations,
     operating,
     mails,
@@ -99,6 +108,7 @@ def create_app(settings: Settings) -> FastAPI:
         responses=responses(BadRequest, Unprocessable),
     )
     app.state.limits = RateLimits(settings)
+    app.state.popular = Popular()
     app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
     add_problem_handlers(app)
     describe(app)

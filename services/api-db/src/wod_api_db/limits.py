@@ -25,6 +25,7 @@ class RateLimits:
         self._window = MovingWindowRateLimiter(MemoryStorage())
         self._registrations = RateLimitItemPerMinute(settings.registrations_per_minute)
         self._logins = RateLimitItemPerMinute(settings.logins_per_minute)
+        self._wrong_codes = RateLimitItemPerMinute(settings.wrong_codes_per_minute)
         self._wrong_passwords = RateLimitItemPerMinute(settings.wrong_passwords_per_minute)
 
     def registration(self, address: str) -> None:
@@ -38,6 +39,16 @@ class RateLimits:
         """
         self.check_guesses(username)
         self._count(self._logins, "login", address, "logins from one network")
+
+    def check_codes(self, address: str) -> None:
+        """Raises TooManyRequests where ``wrong_code`` has been called too often."""
+        identity = ("code", _slot(address))
+        if not self._window.test(self._wrong_codes, *identity):
+            raise self._refusal(self._wrong_codes, identity, "wrong codes from one network")
+
+    def wrong_code(self, address: str) -> None:
+        """Counts it; a class that joins from behind one address is not slowed down."""
+        self._window.hit(self._wrong_codes, "code", _slot(address))
 
     def check_guesses(self, username: str) -> None:
         """Raises TooManyRequests where ``wrong_password`` has been called too often."""

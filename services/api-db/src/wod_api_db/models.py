@@ -3,8 +3,10 @@
 from wod_api_db.accounts.models import Account, WorkerSighting
 from wod_api_db.audit.models import AuditEntry
 from wod_api_db.badges.models import Badge, SpecialBadge
+from wod_api_db.classes.models import Class, Invitation
 from wod_api_db.commands.models import CommandEventRow, CommandRow
 from wod_api_db.db import Base
+from wod_api_db.feedback.models import Feedback
 from wod_api_db.locations.models import Location
 from wod_api_db.mail.models import Mail, MailOptout
 from wod_api_db.notices.models import Notice
@@ -19,8 +21,11 @@ __all__ = [
     "AuditEntry",
     "Badge",
     "Base",
+    "Class",
     "CommandEventRow",
     "CommandRow",
+    "Feedback",
+    "Invitation",
     "Location",
     "Mail",
     "MailOptout",

@@ -25,6 +25,7 @@ TAGS = [
     {"name": "students", "description": "Seats: numbered accounts of a location, used again and again."},
     {"name": "commands", "description": "What a location is told to do with a seat, and what it reports of it."},
     {"name": "accounts", "description": "Operators and agents."},
+    {"name": "classes", "description": "Seats that an instructor books for a time, and whoever takes part."},
     {"name": "audit", "description": "What operators did."},
 ]
 _PROBLEM = "#/components/schemas/ProblemDetails"

@@ -50,6 +50,8 @@ class Settings(BaseSettings):
     logins_per_minute: int = Field(default=300, ge=1)
     #: for one user name
     wrong_passwords_per_minute: int = Field(default=20, ge=1)
+    #: of classes, from one address: a room of people types one wrong now and then, and 40 bits are not guessed so
+    wrong_codes_per_minute: int = Field(default=60, ge=1)
     #: where notices go; ``support`` where it is not set
     operator: str | None = None
     #: the mails' colour for buttons and marks, on which white can be read, and the one for dark screens

@@ -8,6 +8,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from wod_api_db.accounts.models import WorkerSighting
+from wod_api_db.classes import booked as classes
+from wod_api_db.classes import sweeping as class_sweeping
 from wod_api_db.commands import repository as commands
 from wod_api_db.commands.issuing import SEND_COMMAND
 from wod_api_db.db import Job, enqueue
@@ -77,6 +79,7 @@ STEPS = (
     Step.deadline(repository.EXPIRING, lifecycle.expiring),
     Step.deadline(repository.NO_SHOW, lifecycle.not_shown_up),
     Step(exists().where(or_(Placement.reset_range, Placement.range_reset.is_not(None))), range_reset.sweep),
+    Step(exists().where(or_(classes.ENDING, classes.HELD, classes.UNMEASURED)), class_sweeping.sweep),
     Step(ready.DUE, sweeping.sweep),
     Step(exists().where(or_(Location.unhealthy_since.is_not(None), ~healthy())), _watch_locations),
     Step(exists().where(Notice.mailed_at.is_(None)), _tell_operator),

@@ -89,7 +89,7 @@ class TooManyRequests(Problem):
 
 def _response(details: ProblemDetails, headers: Mapping[str, str] | None = None) -> JSONResponse:
     return JSONResponse(
-        details.model_dump(exclude_none=True), details.status, dict(headers or {}), media_type=MEDIA_TYPE
+        details.model_dump(mode="json", exclude_none=True), details.status, dict(headers or {}), media_type=MEDIA_TYPE
     )
 
 

@@ -49,5 +49,6 @@ def _require(*roles: Role) -> Callable[[Claims], Awaitable[Claims]]:
 
 Admin = Annotated[Claims, Depends(_require(Role.ADMIN))]
 Moderator = Annotated[Claims, Depends(_require(Role.MODERATOR, Role.ADMIN))]
+Instructor = Annotated[Claims, Depends(_require(Role.INSTRUCTOR, Role.MODERATOR, Role.ADMIN))]
 Agent = Annotated[Claims, Depends(_require(Role.AGENT))]
 Anyone = Annotated[Claims, Depends(_claims)]

@@ -15,9 +15,10 @@ AUDIENCE = "wod-api"
 
 
 class Role(StrEnum):
-    """What an account may do; an agent reports for its own location alone."""
+    """What an account may do; an instructor sees his own classes alone, an agent reports for its own location alone."""
 
     USER = "user"
+    INSTRUCTOR = "instructor"
     MODERATOR = "moderator"
     ADMIN = "admin"
     AGENT = "agent"

@@ -41,7 +41,7 @@ async def list_badges(
 
 @router.get("/badges/{token}", responses=responses(NotFound))
 async def show_badge(token: UUID, session: SessionDep, settings: SettingsDep) -> BadgeView:
-    """For whoever has been given the link; it names no person."""
+    """For whoever has been given the link; it names nobody who has not asked for it."""
     badge = await _badge(session, token)
     of = badge.workshop or badge.special
     assert of is not None, "a badge is of a workshop or special"
@@ -53,6 +53,7 @@ async def show_badge(token: UUID, session: SessionDep, settings: SettingsDep) ->
         description=of.description,
         awarded_at=badge.awarded_at,
         finished=await repository.finished(session, badge.email_key),
+        shown_name=badge.shown_name,
         image=images.brought(of.badge_img, settings) or f"/api/v1/badges/{badge.token}/image.svg",
     )
 

@@ -57,6 +57,8 @@ class Badge(Base):
     #: the one that earned it
     registration_id: Mapped[int] = mapped_column(ForeignKey("registrations.id"))
     awarded_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    #: the owner's name, where he wants it on the badge's page
+    shown_name: Mapped[str] = mapped_column(server_default="")
 
     workshop: Mapped[Workshop | None] = relationship(lazy="raise")
     special: Mapped[SpecialBadge | None] = relationship(lazy="raise")

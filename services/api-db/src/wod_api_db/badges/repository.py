@@ -61,6 +61,17 @@ async def by_token(session: AsyncSession, token: UUID) -> Badge | None:
     return (await session.execute(query)).scalar_one_or_none()
 
 
+async def earned(session: AsyncSession, registration_id: int) -> Sequence[Badge]:
+    """The registration's own, the workshop's first."""
+    query = (
+        select(Badge)
+        .where(Badge.registration_id == registration_id)
+        .options(joinedload(Badge.workshop), joinedload(Badge.special))
+        .order_by(Badge.id)
+    )
+    return (await session.execute(query)).scalars().all()
+
+
 def listing(notebook: str | None, special: int | None) -> Select[Badge]:
     query = select(Badge).options(joinedload(Badge.workshop), joinedload(Badge.special))
     if notebook is not None:

@@ -22,11 +22,17 @@ _SPECIAL_EXAMPLE: dict[str, Any] = {
     "description": "Three different workshops finished.",
     "image": "/api/v1/special-badges/1/image.svg",
 }
+_EARNED_EXAMPLE: dict[str, Any] = {
+    "token": "0b0c6d38-6a2c-4f5e-9b4e-0c4f4d7f0a11",
+    "name": "API 101: speak REST fluently",
+    "special_badge": None,
+    "shown_name": "Ada Martin",
+}
 _IMAGE = "URL of the picture that it brings, else the path of the one drawn by this service"
 
 
 class BadgeView(BaseModel):
-    """A badge as its owner shares it: nothing in it tells whose it is."""
+    """A badge as its owner shares it. Nothing in it tells whose it is, unless the owner wanted his name there."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -39,6 +45,7 @@ class BadgeView(BaseModel):
                     "description": "Call real services and read their answers.",
                     "awarded_at": "2026-11-23T18:30:00Z",
                     "finished": 4,
+                    "shown_name": "",
                     "image": "/api/v1/badges/0b0c6d38-6a2c-4f5e-9b4e-0c4f4d7f0a11/image.svg",
                 }
             ]
@@ -52,7 +59,35 @@ class BadgeView(BaseModel):
     description: str
     awarded_at: datetime
     finished: int = Field(description="How many distinct workshops its owner has finished until now")
+    shown_name: str = Field(description="The owner's name where he put it there, else empty")
     image: str = Field(description=_IMAGE)
+
+
+class EarnedBadge(BaseModel):
+    """A badge as its owner sees it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EARNED_EXAMPLE]})
+
+    token: UUID = Field(description="The badge's page is under it")
+    name: str
+    special_badge: int | None
+    shown_name: str = Field(description="The name that the badge's page tells; empty where it tells none")
+
+
+class EarnedBadges(BaseModel):
+    """The workshop's, and special ones where there are."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_EARNED_EXAMPLE]}]})
+
+    items: list[EarnedBadge]
+
+
+class EarnedBadgeChange(BaseModel):
+    """What the owner wants."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    show_name: bool = Field(description="Whether the badge's page tells the name of the registration")
 
 
 class BadgeRow(BaseModel):

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, func
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from wod_api_db.columns import state_column, state_in
@@ -28,6 +28,12 @@ class CommandRow(Base):
         Index("commands_of_registration", "registration_id"),
         Index("commands_in_order", "created_at", "id"),
         Index("commands_of_location", "location_id", "created_at", "id"),
+        Index(
+            "commands_prepared",
+            "location_id",
+            "finished_at",
+            postgresql_where=text("verb = 'PREPARE' AND state = 'done'"),
+        ),
         Index("commands_in_state", "state", "created_at", "id"),
     )
 

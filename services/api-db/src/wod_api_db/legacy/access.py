@@ -41,9 +41,10 @@ Known = Annotated[Claims, Depends(_known)]
 Admin = Annotated[Claims, Depends(_require("Require Admin Role!", Role.ADMIN))]
 Moderator = Annotated[Claims, Depends(_require("Require Moderator or Admin Role!", Role.MODERATOR, Role.ADMIN))]
 
-#: An agent's account speaks the native API; here it has no role.
+#: An agent's account speaks the native API; here it has no role, and an instructor's none of its own.
 ROLES: dict[Role, list[str]] = {
     Role.USER: ["ROLE_USER"],
+    Role.INSTRUCTOR: ["ROLE_USER"],
     Role.MODERATOR: ["ROLE_USER", "ROLE_MODERATOR"],
     Role.ADMIN: ["ROLE_USER", "ROLE_ADMIN"],
     Role.AGENT: [],

@@ -5,10 +5,10 @@ from wod_api_db.db import SessionDep, now
 from wod_api_db.legacy import editing, repository, views
 from wod_api_db.legacy.access import Admin, Known, Moderator
 from wod_api_db.legacy.answers import TOKEN, Answer, Empty, answers, failed
-from wod_api_db.legacy.popular import PopularDep
 from wod_api_db.legacy.routing import Id, legacy_router
 from wod_api_db.legacy.schemas import ListedWorkshopRow, NewWorkshop, WorkshopChange, WorkshopRow
 from wod_api_db.workshops.models import Workshop
+from wod_api_db.workshops.popular import PopularDep
 
 router = legacy_router()
 

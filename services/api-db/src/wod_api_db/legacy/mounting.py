@@ -4,11 +4,9 @@ from fastapi import FastAPI
 
 from wod_api_db.legacy import catalogue, customers, extras, places, students, users
 from wod_api_db.legacy.answers import add_answer_handler
-from wod_api_db.legacy.popular import Popular
 
 
 def mount_legacy(app: FastAPI) -> None:
-    app.state.legacy_popular = Popular()
     add_answer_handler(app)
     for part in (users, catalogue, customers, students, places, extras):
         app.include_router(part.router)

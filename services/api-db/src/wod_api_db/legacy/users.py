@@ -89,7 +89,7 @@ async def change_user(user_id: Id, change: UserChange, session: SessionDep, clai
     hashed = await hash_password(change.password.get_secret_value()) if change.password else None
     admins = await accounts.lock_admins(session)
     account = await _locked(session, user_id)
-    if change.roles is not None and (account.role is Role.AGENT or user_id == claims.account_id):
+    if change.roles is not None and (account.role not in _GIVEN or user_id == claims.account_id):
         raise refuse(HTTPStatus.CONFLICT, f"the role of {account.username} is not changed here")
     role = account.role if change.roles is None else _role(change.roles)
     if role is not Role.ADMIN:

@@ -1,6 +1,6 @@
 """What a mail may say: the registration, the brand, and the mail's own data as the templates' context."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from wod_api_db.badges.models import Badge, SpecialBadge
 from wod_api_db.mail import repository
+from wod_api_db.mail.class_contexts import Withheld, class_context
 from wod_api_db.mail.models import Mail
 from wod_api_db.mail.optouts import optout_token
 from wod_api_db.mail.rendering import Brand, Context, MailContext, NoticeContext, NoticeLine, SpecialBadgeLine
@@ -26,18 +27,19 @@ OPTIONAL = frozenset({"ended", "special-badge"})
 _RUNNING = (RegistrationState.RUNNING, RegistrationState.EXPIRING)
 
 
-class Withheld(Exception):
-    """The mail has lost its reason before it left; the message says why."""
-
-
 async def context_of(session: AsyncSession, mail: Mail, settings: Settings) -> Context:
     """Raises Withheld."""
+    if "class_id" in mail.data:
+        return await class_context(session, mail, brand_of(settings))
     if mail.registration_id is None:
         return await _notice_context(session, mail, settings)
     registration = await registrations.read(session, mail.registration_id)
     assert registration is not None
     await _check(session, registration, mail)
-    context = _registration_context(registration, settings, mail.template)
+    context = _registration_context(registration, settings, mail.template, again=bool(mail.data.get("again")))
+    if mail.template == "already" and "wanted" in mail.data:
+        # of the workshop's pattern, so that nothing of it needs quoting
+        return context.model_copy(update={"instead_url": f"{context.session_url}?instead={mail.data['wanted']}"})
     if mail.template == "ended":
         return context.model_copy(update={"badge_url": await _badge_url(session, registration, settings)})
     if mail.template == "special-badge":
@@ -73,7 +75,14 @@ def brand_of(settings: Settings) -> Brand:
     )
 
 
-def _registration_context(registration: Registration, settings: Settings, template: str) -> MailContext:
+def calendar_context(registration: Registration, settings: Settings) -> MailContext:
+    """What a calendar entry is made of; without the password."""
+    return _registration_context(registration, settings, "calendar")
+
+
+def _registration_context(
+    registration: Registration, settings: Settings, template: str, *, again: bool = False
+) -> MailContext:
     brand = brand_of(settings)
     sealed = _sealed_password(registration)
     optional = template in OPTIONAL
@@ -88,15 +97,22 @@ def _registration_context(registration: Registration, settings: Settings, templa
         session_url=f"{brand.portal_url}/sessions/{token_of(registration, settings)}",
         catalogue_url=brand.portal_url,
         starts_at=registration.ready_at,
-        ends_at=_promised_end(registration, template),
+        ends_at=registration.ends_at if again else _promised_end(registration, template),
         kept_until=registration.no_show_at or registration.ends_at,
-        duration=registration.duration,
+        duration=_length(registration),
         completion=registration.completion,
         calendar_uid=f"registration-{registration.id}@{urlsplit(brand.portal_url).hostname}",
         unsubscribe_url=f"{brand.portal_url}/mail/unsubscribe/{optout_token(registration, settings)}"
         if optional
         else None,
     )
+
+
+def _length(registration: Registration) -> timedelta:
+    """Of a lab that belongs to a class: what is left of it."""
+    if registration.class_ends_at is None or registration.ready_at is None:
+        return registration.duration
+    return max(timedelta(), registration.class_ends_at - registration.ready_at)
 
 
 def _sealed_password(registration: Registration) -> str | None:
@@ -106,6 +122,8 @@ def _sealed_password(registration: Registration) -> str | None:
 
 def _promised_end(registration: Registration, template: str) -> datetime | None:
     """The clock starts when this very mail is taken: what it names is the earliest end, the same at every try."""
+    if registration.class_ends_at is not None:
+        return registration.class_ends_at
     if template == "credentials" and registration.ready_at is not None:
         return registration.ready_at + registration.duration
     return registration.ends_at

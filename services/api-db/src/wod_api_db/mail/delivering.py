@@ -10,11 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from wod_api_db.db import Job, enqueue, now
 from wod_api_db.mail import repository
-from wod_api_db.mail.calendar import calendar_entry
-from wod_api_db.mail.contexts import Withheld, context_of
+from wod_api_db.mail.calendar import entry_of
+from wod_api_db.mail.class_contexts import Withheld
+from wod_api_db.mail.contexts import context_of
 from wod_api_db.mail.models import Mail
 from wod_api_db.mail.outbox import SEND_MAIL
-from wod_api_db.mail.rendering import MailContext, one_line, render
+from wod_api_db.mail.rendering import one_line, render
 from wod_api_db.mail.sending import PermanentMailFailure, Relay, TemporaryMailFailure
 from wod_api_db.mail.states import MailState
 from wod_api_db.notices.service import notify
@@ -80,9 +81,6 @@ class MailSender:
     async def _message(self, session: AsyncSession, mail: Mail) -> EmailMessage:
         """Raises Withheld."""
         context = await context_of(session, mail, self._settings)
-        calendar = None
-        if mail.template == "credentials" and isinstance(context, MailContext):
-            calendar = calendar_entry(context, mail.created_at)
         return render(
             mail.template,
             context,
@@ -90,7 +88,7 @@ class MailSender:
             message_id=mail.message_id,
             date=mail.created_at,
             sender=self._settings.mail_sender,
-            calendar=calendar,
+            calendar=entry_of(mail.template, context, mail.created_at),
         )
 
     async def _record(self, letter: _Letter, failure: _Failure | None) -> None:

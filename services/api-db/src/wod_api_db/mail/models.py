@@ -20,13 +20,16 @@ class Mail(Base):
         Index("mails_due", "due_at", postgresql_where=state_in(MailState.QUEUED, MailState.SENDING)),
         Index("mails_failed", "created_at", postgresql_where=state_in(MailState.FAILED)),
         Index("mails_of_registration", "registration_id"),
+        Index("mails_of_invitation", "invitation_id", postgresql_where=text("invitation_id IS NOT NULL")),
         Index("mails_by_time", "created_at", "id"),
         Index("mails_of_recipient", func.lower(text("recipient"))),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    #: None for a mail to the operator
+    #: None for a mail to the operator, and for the mails of a class
     registration_id: Mapped[int | None] = mapped_column(ForeignKey("registrations.id"))
+    #: to somebody of a class's roster
+    invitation_id: Mapped[int | None] = mapped_column(ForeignKey("class_invitations.id", ondelete="SET NULL"))
     template: Mapped[str]
     #: for a mail to the operator empty until it is sent: the setting at that moment counts
     recipient: Mapped[str]

@@ -44,6 +44,19 @@ async def queue_for_operator(session: AsyncSession, template: str, *, occasion: 
     await _queue(session, None, template, "", f"operator:{template}:{occasion}", data)
 
 
+async def queue_for_class(
+    session: AsyncSession,
+    template: str,
+    recipient: str,
+    *,
+    occasion: str,
+    invitation_id: int | None = None,
+    **data: Any,
+) -> None:
+    """One mail per template and occasion, to somebody of the roster or to the instructor. ``data`` names the class."""
+    await _queue(session, None, template, recipient, f"class:{template}:{occasion}", data, invitation_id)
+
+
 async def _queue(
     session: AsyncSession,
     registration_id: int | None,
@@ -51,6 +64,7 @@ async def _queue(
     recipient: str,
     dedup_key: str,
     data: dict[str, Any],
+    invitation_id: int | None = None,
 ) -> None:
     identity = uuid4()
     statement = (
@@ -58,6 +72,7 @@ async def _queue(
         .values(
             id=identity,
             registration_id=registration_id,
+            invitation_id=invitation_id,
             template=template,
             recipient=recipient,
             message_id=message_id(identity),

@@ -96,8 +96,32 @@ class MailContext(Context):
     special_badge: SpecialBadgeLine | None = None
     #: failed: one sentence fit to show
     reason: str | None = None
+    #: already: the personal page, which offers the workshop that was asked for in the place of this one
+    instead_url: str | None = None
     #: one per registration, the same in each of its calendar entries
     calendar_uid: str | None = None
+
+
+class ClassContext(Context):
+    """For the mails of a class."""
+
+    class_title: str
+    workshop_name: str
+    instructor: str
+    starts_at: AwareDatetime
+    ends_at: AwareDatetime
+    opens_at: AwareDatetime
+    join_url: str
+    code: str
+    #: an earlier invitation said something else
+    changed: bool
+    #: class-ended: how many took part of how many seats, and how far they got, in per cent
+    seats: int
+    took_part: int
+    completion: int | None = None
+    #: one per class, the same in each of its calendar entries, which count up
+    calendar_uid: str
+    revision: int
 
 
 class NoticeLine(BaseModel):
@@ -175,7 +199,8 @@ def render(
     html = _HTML.get_template(f"{template}/body.html").render(values)
     message.add_alternative(_INLINER.inline(html), subtype="html")
     if calendar is not None:
-        message.add_attachment(calendar, subtype="calendar", filename="session.ics", params={"method": "PUBLISH"})
+        method = "CANCEL" if "METHOD:CANCEL" in calendar else "PUBLISH"
+        message.add_attachment(calendar, subtype="calendar", filename="session.ics", params={"method": method})
     _set_boundaries(message, message_id)
     return message
 

@@ -70,6 +70,21 @@ async def lock(session: AsyncSession, mail_id: UUID) -> Mail:
 
 
 @dataclass(frozen=True)
+class Sent:
+    """How many mails of a kind there are, and whether one is so fresh that it is still on its way."""
+
+    in_all: int
+    lately: bool
+
+
+async def credentials_sent(session: AsyncSession, registration_id: int, fresh: timedelta) -> Sent:
+    of_kind = (Mail.registration_id == registration_id) & (Mail.template == "credentials")
+    lately = func.coalesce(func.bool_or(Mail.created_at > func.now() - fresh), False)
+    row = (await session.execute(select(func.count(), lately).where(of_kind))).one()
+    return Sent(row[0], row[1])
+
+
+@dataclass(frozen=True)
 class Filters:
     """None asks for nothing."""
 
@@ -139,9 +154,9 @@ async def trouble(session: AsyncSession, registration_id: int) -> str | None:
         .order_by(Mail.created_at.desc())
     )
     settled = (await session.execute(query)).scalars().all()
-    lost = next((mail for mail in settled[:1] if _is_lost(mail)), None) or next(
-        (mail for mail in settled if mail.template == "credentials" and _is_lost(mail)), None
-    )
+    # the last of all, and the last with the password: one that was sent again and arrived makes up for the lost one
+    credentials = [mail for mail in settled if mail.template == "credentials"]
+    lost = next((mail for mail in (*settled[:1], *credentials[:1]) if _is_lost(mail)), None)
     return _sentence(lost) if lost else None
 
 

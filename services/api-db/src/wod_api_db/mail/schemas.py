@@ -30,7 +30,7 @@ class MailRow(BaseModel):
     model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [EXAMPLE]})
 
     id: UUID
-    registration_id: int | None = Field(description="Null for a mail to the operator")
+    registration_id: int | None = Field(description="Null for a mail to the operator, and for those of a class")
     template: str
     recipient: str = Field(description="Empty for a mail to the operator until it is sent")
     message_id: str

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from wod_api_db.db import now
+from wod_api_db.feedback.repository import forget_text
 from wod_api_db.persons import repository
 from wod_api_db.registrations.models import Registration
 from wod_api_db.settings import Settings
@@ -64,6 +65,7 @@ async def pseudonymise(session: AsyncSession, registration: Registration, settin
     for row in await repository.texts_about(session, registration.id):
         row.erase(values.erase)
     await repository.move_badges(session, registration.id, key)
+    await forget_text(session, registration.id)
     _empty(registration, key, values)
     if registration.student_id is None or registration.cleaned_at is not None:
         await repository.delete_reports(session, registration.id)

@@ -118,7 +118,7 @@ async def texts_about(session: AsyncSession, registration_id: int) -> list[Perso
 
 
 async def move_badges(session: AsyncSession, registration_id: int, key: str) -> None:
-    """The registration's badges under another key; one that this key has already is dropped."""
+    """The registration's badges under another key and without a name; one that this key has already is dropped."""
     held = aliased(Badge)
     twice = (
         select(held.id)
@@ -132,7 +132,8 @@ async def move_badges(session: AsyncSession, registration_id: int, key: str) -> 
     of_registration = Badge.registration_id == registration_id
     options = {"synchronize_session": False}
     await session.execute(delete(Badge).where(of_registration, twice).execution_options(**options))
-    await session.execute(update(Badge).where(of_registration).values(email_key=key).execution_options(**options))
+    kept = update(Badge).where(of_registration).values(email_key=key, shown_name="")
+    await session.execute(kept.execution_options(**options))
 
 
 async def delete_reports(session: AsyncSession, registration_id: int) -> None:

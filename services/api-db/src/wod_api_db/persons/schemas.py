@@ -59,6 +59,12 @@ class AwardedBadge(BaseModel):
     awarded_at: datetime
 
 
+class GivenFeedback(BaseModel):
+    rating: int
+    text: str
+    given_at: datetime
+
+
 class RegistrationData(BaseModel):
     """One registration with everything that belongs to it."""
 
@@ -81,6 +87,7 @@ class RegistrationData(BaseModel):
     story: list[StoryEvent]
     mails: list[SentMail]
     badges: list[AwardedBadge]
+    feedback: GivenFeedback | None
 
 
 class PersonData(BaseModel):
@@ -124,6 +131,7 @@ class PersonData(BaseModel):
                             "badges": [
                                 {"workshop": "WKSHP-API101", "special": None, "awarded_at": "2026-11-23T12:00:05Z"}
                             ],
+                            "feedback": {"rating": 5, "text": "Clear.", "given_at": "2026-11-23T12:05:00Z"},
                         }
                     ],
                 }

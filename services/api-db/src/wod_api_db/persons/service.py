@@ -6,12 +6,15 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from wod_api_db.feedback import repository as feedback
+from wod_api_db.feedback.models import Feedback
 from wod_api_db.persons import repository
 from wod_api_db.persons.pseudonymising import pseudonymise
 from wod_api_db.persons.schemas import (
     AwardedBadge,
     Consent,
     Erasure,
+    GivenFeedback,
     PersonData,
     RegistrationData,
     Scope,
@@ -64,13 +67,18 @@ async def export(session: AsyncSession, ids: Sequence[int], scope: Scope) -> Per
                 awarded_at=badge.awarded_at,
             )
         )
+    given = {one.registration_id: one for one in await feedback.of_registrations(session, ids)}
     rows = await repository.read(session, ids)
-    shown = [_shown(row, stories[row.id], mails[row.id], badges[row.id]) for row in rows]
+    shown = [_shown(row, stories[row.id], mails[row.id], badges[row.id], given.get(row.id)) for row in rows]
     return PersonData(scope=scope, registrations=shown)
 
 
 def _shown(
-    row: Registration, story: list[StoryEvent], mails: list[SentMail], badges: list[AwardedBadge]
+    row: Registration,
+    story: list[StoryEvent],
+    mails: list[SentMail],
+    badges: list[AwardedBadge],
+    given: Feedback | None,
 ) -> RegistrationData:
     return RegistrationData(
         id=row.id,
@@ -92,6 +100,7 @@ def _shown(
         story=story,
         mails=mails,
         badges=badges,
+        feedback=GivenFeedback.model_validate(given, from_attributes=True) if given else None,
     )
 
 

@@ -4,16 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, and_, any_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, any_, exists, false, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased, contains_eager
 
+from wod_api_db.classes.booked import DEPLOYED_AHEAD, demand, keeps_last_seat
+from wod_api_db.classes.models import Class
 from wod_api_db.commands.models import CommandRow
 from wod_api_db.db import now
 from wod_api_db.locations.health import SILENCE
 from wod_api_db.locations.models import Location
 from wod_api_db.pauses.models import Pause
-from wod_api_db.registrations.room import last_public_seat, room
+from wod_api_db.registrations.room import is_open, last_public_seat, room
 from wod_api_db.states import OUTSTANDING
 from wod_api_db.students.models import Student
 from wod_api_db.students.states import StudentState
@@ -29,6 +31,7 @@ _NOBODYS = and_(CommandRow.registration_id.is_(None), CommandRow.state.in_(OUTST
 #: Whether there is anything to look after, by partial indexes.
 DUE = or_(
     exists().where(Placement.ready_minimum > 0),
+    exists().where(DEPLOYED_AHEAD),
     exists().where(Student.prepared_placement_id.is_not(None)),
     exists().where(_NOBODYS),
 )
@@ -40,6 +43,8 @@ class Wanting:
 
     placement: Placement
     missing: int
+    #: a class has booked what is missing: it waits for nobody, and may take the last free seats of its own range
+    for_class: bool
 
 
 async def alone(session: AsyncSession) -> bool:
@@ -55,7 +60,8 @@ def _current() -> ColumnElement[bool]:
         Student.prepared_version == Workshop.content_version,
         Placement.closed_at.is_(None),
         Placement.range_reset.is_(None),
-        Student.number.between(Placement.first_seat, last_public_seat()),
+        Student.number >= Placement.first_seat,
+        or_(Student.number <= last_public_seat(), and_(Student.number == Placement.last_seat, keeps_last_seat())),
     )
 
 
@@ -94,7 +100,7 @@ async def surplus(session: AsyncSession, limit: int) -> Sequence[tuple[Student, 
         select(Student, Workshop.notebook)
         .join(Placement, Placement.id == Student.prepared_placement_id)
         .join(Workshop, Workshop.id == Placement.workshop_id)
-        .where(Student.state == StudentState.READY, newer >= Placement.ready_minimum)
+        .where(Student.state == StudentState.READY, newer >= Placement.ready_minimum + demand())
         .order_by(Student.id)
         .limit(limit)
         .with_for_update(of=Student, skip_locked=True)
@@ -106,7 +112,8 @@ async def surplus(session: AsyncSession, limit: int) -> Sequence[tuple[Student, 
 async def wanting(session: AsyncSession) -> Sequence[Wanting]:
     """Placements with fewer ready seats than they are to keep, where one may be made now.
 
-    Only for as many as it would let in, only where the agent speaks, and not while it makes labs for people.
+    Only for as many as it would let in and its classes have booked, only where the agent speaks, and not while it makes
+    labs for people, but for the sake of a class. Those of classes come first.
     """
     have = (
         select(func.count())
@@ -117,19 +124,21 @@ async def wanting(session: AsyncSession) -> Sequence[Wanting]:
         .correlate(Placement)
         .scalar_subquery()
     )
-    missing = func.least(Placement.ready_minimum, room()) - have
+    of_classes = demand() - have
+    missing = func.least(Placement.ready_minimum, room()) + of_classes
     busy = exists().where(
         CommandRow.location_id == Placement.location_id,
         CommandRow.verb == Verb.CREATE,
         CommandRow.state.in_(OUTSTANDING),
     )
     query = (
-        select(Placement, missing)
+        select(Placement, missing, of_classes > 0)
         .join(Placement.workshop)
         .join(Placement.location)
         .options(contains_eager(Placement.workshop))
         .where(
-            Placement.ready_minimum > 0,
+            or_(Placement.ready_minimum > 0, exists().where(Class.placement_id == Placement.id, DEPLOYED_AHEAD)),
+            is_open(),
             Workshop.active,
             Workshop.retired_at.is_(None),
             Location.last_heartbeat_at > now - SILENCE,
@@ -139,13 +148,13 @@ async def wanting(session: AsyncSession) -> Sequence[Wanting]:
                 or_(Pause.location_id.is_(None), Pause.location_id == Placement.location_id),
                 or_(Pause.workshop_id.is_(None), Pause.workshop_id == Placement.workshop_id),
             ),
-            ~busy,
+            or_(~busy, of_classes > 0),
             missing > 0,
         )
-        .order_by(Placement.id)
+        .order_by((of_classes > 0).desc(), Placement.id)
         .execution_options(populate_existing=True)
     )
-    return [Wanting(row[0], row[1]) for row in await session.execute(query)]
+    return [Wanting(*row) for row in await session.execute(query)]
 
 
 async def in_flight(session: AsyncSession, location_id: int) -> int:
@@ -153,11 +162,12 @@ async def in_flight(session: AsyncSession, location_id: int) -> int:
     return (await session.execute(query)).scalar_one()
 
 
-async def spare_seat(session: AsyncSession, placement: Placement) -> Student | None:
+async def spare_seat(session: AsyncSession, placement: Placement, *, for_class: bool = False) -> Student | None:
     """A free seat of the range that may be made ahead, locked.
 
-    While it is made nobody can have it, so every open placement whose range has the seat keeps another free one. The
-    highest number, for whoever registers takes the lowest.
+    While it is made nobody can have it, so every open placement whose range has the seat keeps another free one: but
+    its own does not where a class has booked the seat, which is nobody else's anyway. The highest number, for whoever
+    registers takes the lowest.
     """
     other, free = aliased(Placement), aliased(Student)
     left = (
@@ -180,14 +190,17 @@ async def spare_seat(session: AsyncSession, placement: Placement) -> Student | N
             Workshop.active,
             Workshop.retired_at.is_(None),
             left <= 1,
+            other.id != placement.id if for_class else true(),
         )
         .correlate(Student)
     )
+    for_speaker = exists().where(Placement.id == placement.id, keeps_last_seat())
     query = (
         select(Student)
         .where(
             Student.location_id == placement.location_id,
-            Student.number.between(placement.first_seat, placement.last_seat - placement.speaker_seat),
+            Student.number.between(placement.first_seat, placement.last_seat),
+            or_(Student.number <= placement.last_seat - placement.speaker_seat, for_speaker if for_class else false()),
             Student.state == StudentState.FREE,
             ~needed,
         )

@@ -44,6 +44,6 @@ async def _prepare(session: AsyncSession) -> None:
     for wanting in await repository.wanting(session):
         if await repository.in_flight(session, wanting.placement.location_id) >= IN_FLIGHT:
             continue
-        student = await repository.spare_seat(session, wanting.placement)
+        student = await repository.spare_seat(session, wanting.placement, for_class=wanting.for_class)
         if student is not None:
             await seats.prepare(session, student, wanting.placement)

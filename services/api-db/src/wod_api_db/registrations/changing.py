@@ -7,6 +7,7 @@ from datetime import timedelta
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from wod_api_db.classes.booked import CLEANING
 from wod_api_db.db import now
 from wod_api_db.mail.outbox import queue_mail
 from wod_api_db.registrations import lifecycle, repository
@@ -28,6 +29,7 @@ def extension_of(registration: Registration) -> timedelta | None:
     workshop = registration.workshop
     if (
         registration.state not in _RUNNING
+        or registration.class_id is not None
         or registration.clock_started_at is None
         or registration.extensions >= workshop.extensions
     ):
@@ -41,7 +43,9 @@ async def extend(session: AsyncSession, registration: Registration) -> None:
     if step is None:
         raise ExtensionRefused(_why_not(registration))
     await repository.lock_placement(session, registration.placement_id)
-    if not await repository.room_of(session, registration.placement_id):
+    assert registration.ends_at is not None
+    free_again = registration.ends_at + step + CLEANING
+    if not await repository.room_of(session, registration.placement_id, free_again):
         raise ExtensionRefused("every seat of this workshop is taken, so that yours is needed when your time is over")
     if registration.state is RegistrationState.EXPIRING:
         registration.state = REGISTRATION.check(registration.state, RegistrationState.RUNNING)
@@ -57,6 +61,8 @@ async def extend(session: AsyncSession, registration: Registration) -> None:
 def _why_not(registration: Registration) -> str:
     if registration.state not in _RUNNING:
         return f"this session is {registration.state}: only a running one can be extended"
+    if registration.class_id is not None:
+        return "your lab belongs to a class and ends with it; ask your instructor for more time"
     if registration.clock_started_at is None:
         return "the time of this session has not begun to count; extend it when it has"
     allowed = registration.workshop.extensions

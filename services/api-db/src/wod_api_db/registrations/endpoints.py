@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from wod_api_db.app_state import DenyListDep, NotificationsDep, SessionsDep, SettingsDep
+from wod_api_db.classes.guesses import CodeGuessesDep
 from wod_api_db.db import ImmediateSessionDep, SessionDep
 from wod_api_db.limits import LimitedRegistration
 from wod_api_db.registrations import changing, lifecycle, service
@@ -45,12 +46,14 @@ async def register(
     session: ImmediateSessionDep,
     settings: SettingsDep,
     deny: DenyListDep,
+    guesses: CodeGuessesDep,
     idempotency_key: Annotated[
         str | None, Header(pattern=r"^[!-~]{16,200}$", description="The same request with the same key counts once")
     ] = None,
 ) -> NewRegistrationView | Response:
     """Register for a workshop: the seat, the welcome mail and the deployment follow from this one call."""
-    registration = await service.register(session, request, settings, deny, idempotency_key=idempotency_key)
+    with guesses.counted(of=request.join_code):
+        registration = await service.register(session, request, settings, deny, idempotency_key=idempotency_key)
     if isinstance(registration, service.AlreadyHeld):
         # an answer, not an exception: the reminder that was queued must be committed
         return _answer(AlreadyRegistered("this address has a session already; the way to it is on its way by mail"))

@@ -16,6 +16,7 @@ from uuid import uuid4
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from wod_api_db.classes import codes
 from wod_api_db.locations.models import Location
 from wod_api_db.mail.outbox import message_id
 from wod_api_db.registrations.addresses import Address
@@ -41,6 +42,11 @@ class Outcome(StrEnum):
     HELD = "held"
     NOWHERE = "nowhere"
     FULL = "full"
+    #: of a class: no such code for this workshop; not yet (``explanation`` is from when on); not any more; all seats taken
+    CLASS_UNKNOWN = "class-unknown"
+    CLASS_EARLY = "class-early"
+    CLASS_OVER = "class-over"
+    CLASS_FULL = "class-full"
     #: between the look and the insertion the same request, or another one of the address, was faster
     OVERTAKEN = "overtaken"
 
@@ -78,6 +84,8 @@ async def enter(
     address: Address,
     patience: timedelta,
     once: Once | None,
+    *,
+    speaks: bool = False,
 ) -> Entry:
     """Registers with the welcome mail, the CREATE and their jobs, or says what is in the way."""
     mail, nonce = uuid4(), secrets.token_urlsafe(12)
@@ -95,6 +103,9 @@ async def enter(
         "given_mail": mail,
         "given_message_id": message_id(mail),
         "given_command": uuid4(),
+        # what is no code at all is looked up like a wrong one
+        "given_code": (codes.read(request.join_code) or "") if request.join_code is not None else None,
+        "given_speaks": speaks,
     }
     row = (await session.execute(_CALL, given)).one()
     registered = row.outcome == Outcome.REGISTERED
@@ -114,6 +125,7 @@ def _made(row: Row[Any], request: RegistrationRequest, address: Address, nonce: 
         created_at=row.created_at,
         extensions=0,
         student_id=row.student_id,
+        class_id=row.class_id,
         student=Student(id=row.student_id, number=row.student_number),
         workshop=Workshop(id=row.workshop_id, notebook=request.workshop, name=row.workshop_name),
         location=Location(name=row.location, hub_url=row.hub_url),

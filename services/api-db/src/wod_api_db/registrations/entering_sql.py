@@ -6,16 +6,20 @@ It is made anew with every migration: its conditions are those that this release
 from typing import Any
 
 from pgqueuer.adapters.persistence.qb import QueryQueueBuilder
-from sqlalchemy import Select, and_, case, exists, literal_column, select
+from sqlalchemy import Boolean, ColumnElement, Select, and_, case, exists, func, literal_column, or_, select
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
+from sqlalchemy.orm import aliased
 
+from wod_api_db.classes.booked import demand, keeps_last_seat, left_for
+from wod_api_db.classes.models import Class
 from wod_api_db.commands.issuing import SEND_COMMAND
+from wod_api_db.db import now
 from wod_api_db.locations.health import healthy
 from wod_api_db.locations.models import Location
 from wod_api_db.mail.outbox import SEND_MAIL
 from wod_api_db.pauses.models import Pause
 from wod_api_db.registrations.models import HELD_ADDRESS, Registration
-from wod_api_db.registrations.room import last_public_seat, room
+from wod_api_db.registrations.room import free, is_open, last_public_seat, room
 from wod_api_db.students.models import Student
 from wod_api_db.students.states import StudentState
 from wod_api_db.workshops.models import Placement, Workshop
@@ -35,6 +39,8 @@ PARAMETERS = {
     "given_mail": "uuid",
     "given_message_id": "text",
     "given_command": "uuid",
+    "given_code": "text",
+    "given_speaks": "boolean",
 }
 RESULTS = {
     "outcome": "text",
@@ -48,6 +54,7 @@ RESULTS = {
     "hub_url": "text",
     "student_id": "int",
     "student_number": "int",
+    "class_id": "int",
 }
 
 
@@ -59,6 +66,7 @@ DECLARE
     seat record;
     earlier record;
     queued record;
+    booking record;
 BEGIN
     -- before the key is looked up: a holder that the same request has made meanwhile is then found by it
     {holder} INTO registration_id;
@@ -77,26 +85,38 @@ BEGIN
     explanation := workshop.pause;
     IF explanation IS NOT NULL THEN outcome := 'paused'; RETURN; END IF;
     IF registration_id IS NOT NULL THEN outcome := 'held'; RETURN; END IF;
+    {booking} INTO booking;
+    IF given_code IS NOT NULL THEN
+        IF NOT FOUND THEN outcome := 'class-unknown'; RETURN; END IF;
+        IF booking.is_over THEN outcome := 'class-over'; RETURN; END IF;
+        IF booking.is_early THEN outcome := 'class-early'; explanation := booking.opens; RETURN; END IF;
+    END IF;
     -- as late as possible, and before the room is counted: two that both counted first would both find the last seat
     PERFORM FROM ({placements}) locked;
     IF NOT FOUND THEN outcome := 'nowhere'; RETURN; END IF;
-    {placement_with_room} INTO placement;
+    IF booking.id IS NULL THEN
+        {placement_with_room} INTO placement;
+    ELSE
+        {placement_of_class} INTO placement;
+    END IF;
     IF NOT FOUND THEN
         {pause_where_it_is_given} INTO explanation;
-        outcome := CASE WHEN FOUND THEN 'paused' ELSE 'full' END;
+        outcome := CASE WHEN FOUND THEN 'paused' WHEN booking.id IS NOT NULL THEN 'class-full' ELSE 'full' END;
         RETURN;
     END IF;
     {free_seat} INTO seat;
     IF NOT FOUND THEN outcome := 'full'; RETURN; END IF;
     INSERT INTO registrations AS made (state, workshop_id, placement_id, location_id, student_id, generation, name,
         email, email_key, company, terms_version, link_nonce, duration, range_first, content_version,
-        idempotency_key, request_hash, stuck_at)
+        idempotency_key, request_hash, stuck_at, class_id, class_ends_at, speaks)
     SELECT 'registered', workshop.id, placement.id, placement.location_id, s.id, s.generation + 1, given_name,
-        given_email, given_email_key, given_company, given_terms, given_nonce, workshop.duration, placement.first_seat,
-        workshop.content_version, given_key, given_hash, now() + given_patience
+        given_email, given_email_key, given_company, given_terms, given_nonce,
+        coalesce(booking.ends_at - now(), workshop.duration), placement.first_seat,
+        workshop.content_version, given_key, given_hash, now() + given_patience, booking.id, booking.ends_at,
+        given_speaks
     FROM students s WHERE s.id = seat.id
     ON CONFLICT DO NOTHING
-    RETURNING made.id, made.created_at INTO registration_id, created_at;
+    RETURNING made.id, made.created_at, made.duration INTO registration_id, created_at, duration;
     IF NOT FOUND THEN outcome := 'overtaken'; RETURN; END IF;
     UPDATE students s SET state = 'assigned', generation = s.generation + 1, sequence = 1,
         prepared_placement_id = NULL, prepared_version = NULL, prepared_at = NULL WHERE s.id = seat.id;
@@ -110,7 +130,7 @@ BEGIN
     FOR queued IN {jobs} LOOP END LOOP;
     outcome := 'registered';
     workshop_id := workshop.id;
-    duration := workshop.duration;
+    class_id := booking.id;
     location := placement.location;
     hub_url := placement.hub_url;
     student_id := seat.id;
@@ -127,7 +147,9 @@ def function() -> str:
         open_workshop=_open_workshop(),
         holder=_holder(),
         placements=_placements(),
+        booking=_booking(),
         placement_with_room=_placement_with_room(),
+        placement_of_class=_placement_of_class(),
         pause_where_it_is_given=_pause_where_it_is_given(),
         free_seat=_free_seat(),
         jobs=_jobs(),
@@ -163,16 +185,52 @@ def _placements() -> str:
     return _sql(query)
 
 
+def _booking() -> str:
+    """The class of the code. Shared with who joins beside us, and not with who changes or ends it."""
+    query = (
+        select(
+            Class.id,
+            Class.ends_at,
+            (Class.opens_at > now).label("is_early"),
+            # for the sentence that says so: as JSON writes times
+            (func.to_jsonb(Class.opens_at).op("#>>")(literal_column("'{}'"))).label("opens"),
+            or_(Class.ended_at.is_not(None), Class.ends_at <= now).label("is_over"),
+        )
+        .where(Class.code == literal_column("given_code"), Class.workshop_id == literal_column("workshop.id"))
+        .with_for_update(read=True)
+    )
+    return _sql(query)
+
+
+def _placement() -> Select[*tuple[Any, ...]]:
+    return select(
+        *(getattr(Placement, name) for name in ("id", "location_id", "first_seat")),
+        last_public_seat().label("last_seat"),
+        Placement.last_seat.label("speakers_seat"),
+        Location.name.label("location"),
+        Location.hub_url,
+    ).join(Placement.location)
+
+
+def _placement_of_class() -> str:
+    """Where its seats are booked: its own are its room, whoever else wants in."""
+    query = (
+        _placement()
+        .join(Class, Class.placement_id == Placement.id)
+        .where(
+            Class.id == literal_column("booking.id"),
+            is_open(),
+            left_for(speaks=literal_column("given_speaks", Boolean())) > 0,
+            or_(literal_column("given_speaks", Boolean()), free() > 0),
+        )
+    )
+    return _sql(query)
+
+
 def _placement_with_room() -> str:
     """The first choice among those with room: a healthy location before one that may take its time, then by rank."""
     query = (
-        select(
-            *(getattr(Placement, name) for name in ("id", "location_id", "first_seat")),
-            last_public_seat().label("last_seat"),
-            Location.name.label("location"),
-            Location.hub_url,
-        )
-        .join(Placement.location)
+        _placement()
         .where(Placement.workshop_id == literal_column("workshop.id"), Placement.closed_at.is_(None), room() > 0)
         .order_by(healthy().desc(), Placement.rank, Placement.id)
         .limit(1)
@@ -198,24 +256,49 @@ def _pause_where_it_is_given() -> str:
 def _free_seat() -> str:
     """One that is ready for this placement with today's content, else the lowest free one of the range; the last resort
     is one that is ready for something else. One that another transaction is taking is passed over.
+
+    The range's last one is for whoever speaks, where a class has booked it; what was made ahead for a class is not for
+    the public as long as there is something else.
     """
     ready = and_(
         Student.state == StudentState.READY,
         Student.prepared_placement_id == literal_column("placement.id"),
         Student.prepared_version == literal_column("workshop.content_version"),
     )
+    speaks = literal_column("given_speaks", Boolean())
+    is_last = Student.number == literal_column("placement.speakers_seat")
     query = (
         select(Student.id, Student.number)
         .where(
             Student.location_id == literal_column("placement.location_id"),
-            Student.number.between(literal_column("placement.first_seat"), literal_column("placement.last_seat")),
+            Student.number >= literal_column("placement.first_seat"),
+            or_(Student.number <= literal_column("placement.last_seat"), and_(speaks, is_last)),
             Student.state.in_([StudentState.FREE, StudentState.READY]),
+            or_(speaks, ~is_last, ~exists().where(Placement.id == literal_column("placement.id"), keeps_last_seat())),
         )
-        .order_by(case((ready, 0), (Student.state == StudentState.FREE, 1), else_=2), Student.number)
+        .order_by(
+            and_(speaks, is_last).desc(),
+            case((and_(ready, _may_have_ready()), 0), (Student.state == StudentState.FREE, 1), else_=2),
+            Student.number,
+        )
         .limit(1)
         .with_for_update(skip_locked=True)
     )
     return _sql(query)
+
+
+def _may_have_ready() -> ColumnElement[bool]:
+    """Who joins a class may, and everybody else while more are ready than classes need."""
+    made = aliased(Student)
+    count = (
+        select(func.count())
+        .select_from(made)
+        .where(made.prepared_placement_id == Placement.id, made.state == StudentState.READY)
+        .correlate(Placement)
+        .scalar_subquery()
+    )
+    enough = exists().where(Placement.id == literal_column("placement.id"), count > demand())
+    return or_(literal_column("booking.id").is_not(None), enough)
 
 
 def _jobs() -> str:

@@ -47,6 +47,13 @@ class CorrectionRefused(Problem):
     type = "correction-refused"
 
 
+class CredentialsRefused(Problem):
+    """The mail with the password is not sent again, or not now."""
+
+    status = HTTPStatus.CONFLICT
+    type = "credentials-refused"
+
+
 class AlreadyRegistered(Problem):
     """The address holds a registration; its owner has been sent the way to it."""
 

@@ -3,7 +3,7 @@
 Every function expects the registration's row locked (``repository.lock``) with its student, workshop and location.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -98,12 +98,34 @@ async def ready(session: AsyncSession, registration: Registration, settings: Set
     _move(registration, RegistrationState.RUNNING)
     registration.ready_at = now
     _seat(registration).sealed_password = settings.passwords.seal(password)
-    end = settings.clock_grace + registration.duration
-    registration.ends_at = now + end
-    registration.expiring_at = now + (end - warning_lead(registration.duration))
+    _end_in(registration, settings.clock_grace + registration.duration)
     await session.flush()
     await tell(session, registration, "running")
     await queue_mail(session, registration, "credentials", occasion=occasion(registration))
+
+
+def _end_in(registration: Registration, length: timedelta) -> None:
+    """The lab of a class ends with it, whenever it was ready."""
+    lead = warning_lead(registration.duration)
+    if registration.class_ends_at is not None:
+        registration.ends_at = registration.class_ends_at
+        registration.expiring_at = registration.class_ends_at - lead
+    else:
+        registration.ends_at = now + length
+        registration.expiring_at = now + (length - lead)
+
+
+async def move_end(session: AsyncSession, registration: Registration, ends_at: datetime) -> None:
+    """The class that it belongs to ends at another time."""
+    assert registration.class_ends_at is not None
+    registration.duration += ends_at - registration.class_ends_at
+    registration.class_ends_at = ends_at
+    if registration.ends_at is not None:
+        if registration.state is RegistrationState.EXPIRING and ends_at > registration.ends_at:
+            _move(registration, RegistrationState.RUNNING)
+        _end_in(registration, registration.duration)
+        await tell(session, registration, "extended", ends_at=ends_at.isoformat())
+    await session.flush()
 
 
 async def start_clock(session: AsyncSession, registration: Registration) -> None:
@@ -111,9 +133,9 @@ async def start_clock(session: AsyncSession, registration: Registration) -> None
     if registration.clock_started_at is not None or registration.state is not RegistrationState.RUNNING:
         return
     registration.clock_started_at = now
-    registration.ends_at = now + registration.duration
-    registration.expiring_at = now + (registration.duration - warning_lead(registration.duration))
-    if registration.workshop.no_show is not None and registration.first_login_at is None:
+    _end_in(registration, registration.duration)
+    is_own = registration.class_id is None  # who sits in a class is seen by its instructor
+    if is_own and registration.workshop.no_show is not None and registration.first_login_at is None:
         registration.no_show_at = now + registration.workshop.no_show
     await session.flush()
     await tell(session, registration, "clock-started")
@@ -143,7 +165,7 @@ async def not_shown_up(session: AsyncSession, registration: Registration) -> Non
 
 
 async def end(session: AsyncSession, registration: Registration, reason: str) -> None:
-    """``reason`` is ``time``, ``person``, ``operator`` or ``no-show``.
+    """``reason`` is ``time``, ``person``, ``operator``, ``no-show`` or ``class``.
 
     Before the lab is ready this is a cancellation; repeated, it changes nothing.
     """

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, func, text
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, false, func, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from wod_api_db.columns import state_column, state_in
@@ -35,6 +35,7 @@ class Registration(Base):
             unique=True,
             postgresql_where=state_in(RegistrationState.WAITING, RegistrationState.OFFERED),
         ),
+        Index("registrations_of_class", "class_id", "id", postgresql_where=text("class_id IS NOT NULL")),
         Index("registrations_uncleaned", "placement_id", postgresql_where=_UNCLEANED),
         Index(
             "registrations_stuck",
@@ -79,6 +80,13 @@ class Registration(Base):
     placement_id: Mapped[int] = mapped_column(ForeignKey("placements.id"))
     location_id: Mapped[int] = mapped_column(ForeignKey("locations.id"))
     student_id: Mapped[int | None] = mapped_column(ForeignKey("students.id"))
+    #: whose booked seat it has; ends with it, and is extended by its instructor alone
+    class_id: Mapped[int | None] = mapped_column(ForeignKey("classes.id"))
+    class_ends_at: Mapped[datetime | None]
+    #: on the class's seat for whoever speaks
+    speaks: Mapped[bool] = mapped_column(server_default=false())
+    #: the person has asked his instructor for help, and has not had it yet
+    help_wanted_at: Mapped[datetime | None]
     generation: Mapped[int]
     name: Mapped[str]
     email: Mapped[str]
@@ -99,7 +107,7 @@ class Registration(Base):
     expiring_at: Mapped[datetime | None]
     ends_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
-    #: ``time``, ``person``, ``operator``, ``no-show``
+    #: ``time``, ``person``, ``operator``, ``no-show``, ``class``
     end_reason: Mapped[str | None]
     #: why it failed, for the operator
     failure: Mapped[str | None]

@@ -101,7 +101,7 @@ class RegistrationDetails(RegistrationRow):
     name: str
     company: str
     ended_at: datetime | None
-    end_reason: str | None = Field(description="``time``, ``person``, ``operator`` or ``no-show``")
+    end_reason: str | None = Field(description="``time``, ``person``, ``operator``, ``no-show`` or ``class``")
     ready_at: datetime | None
     clock_started_at: datetime | None
     first_login_at: datetime | None

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, joinedload
 
@@ -26,9 +26,10 @@ async def lock_placement(session: AsyncSession, placement_id: int) -> None:
     await session.execute(select(Placement.id).where(Placement.id == placement_id).with_for_update())
 
 
-async def room_of(session: AsyncSession, placement_id: int) -> int:
-    """To be asked with the placement locked."""
-    return (await session.execute(select(room()).where(Placement.id == placement_id))).scalar_one()
+async def room_of(session: AsyncSession, placement_id: int, until: datetime) -> int:
+    """For somebody who holds a seat until then. To be asked with the placement locked."""
+    query = select(room(literal(until))).where(Placement.id == placement_id)
+    return (await session.execute(query)).scalar_one()
 
 
 async def withhold_mails(session: AsyncSession, registration_id: int, why: str) -> None:

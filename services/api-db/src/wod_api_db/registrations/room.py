@@ -1,7 +1,10 @@
 """Is there room? Counted from rows, by this one expression, for everyone who asks."""
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, select
+from datetime import datetime
 
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
+
+from wod_api_db.classes.booked import booked
 from wod_api_db.locations.models import Location
 from wod_api_db.pauses.models import Pause
 from wod_api_db.registrations.models import Registration
@@ -10,8 +13,9 @@ from wod_api_db.students.states import StudentState
 from wod_api_db.workshops.models import Placement
 
 
-def room() -> ColumnElement[int]:
-    """Correlated to ``Placement``: the smaller of what its capacity leaves and the seats of its range that are free or ready.
+def room(until: ColumnElement[datetime] | None = None) -> ColumnElement[int]:
+    """Correlated to ``Placement``: the smaller of what its capacity leaves and the seats of its range that are free or
+    ready, less what classes have booked for the time of a session that begins now, or that lasts ``until`` then.
 
     A ready seat is one of them, also one that was made ahead for another workshop: it is taken when no other is free.
     None where the placement is closed or being reset, or its location drained or paused.
@@ -22,16 +26,22 @@ def room() -> ColumnElement[int]:
             Registration.placement_id == Placement.id,
             Registration.cleaned_at.is_(None),
             Registration.student_id.is_not(None),
+            or_(~Registration.speaks, ~Placement.speaker_seat),
         )
         .correlate(Placement)
         .scalar_subquery()
     )
-    free = _seats().where(Student.state.in_([StudentState.FREE, StudentState.READY])).scalar_subquery()
-    left = func.greatest(0, func.least(Placement.capacity - uncleaned, free))
-    return case((_open(), left), else_=0)
+    left = func.greatest(0, func.least(Placement.capacity - uncleaned, free()) - booked(until))
+    return case((is_open(), left), else_=0)
 
 
-def _open() -> ColumnElement[bool]:
+def free() -> ColumnElement[int]:
+    """Seats of the ``Placement``'s range that somebody can have at once."""
+    return _seats().where(Student.state.in_([StudentState.FREE, StudentState.READY])).scalar_subquery()
+
+
+def is_open() -> ColumnElement[bool]:
+    """Of ``Placement``: it lets people in, as far as it and its location are concerned."""
     drained = exists().where(Location.id == Placement.location_id, Location.drained_at.is_not(None))
     paused = exists().where(Pause.location_id == Placement.location_id)
     return and_(

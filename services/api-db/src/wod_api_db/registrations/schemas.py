@@ -36,6 +36,15 @@ class RegistrationRequest(BaseModel):
         str,
         Field(pattern=r"^[A-Za-z0-9.-]{1,20}$", description="The version of the terms the visitor accepted"),
     ]
+    join_code: Annotated[
+        str | None,
+        Field(
+            max_length=40,
+            pattern=r"^[^\x00]*$",
+            description="Of a class of this workshop: one of its booked seats, until its end",
+            examples=["K7QM-2XRD"],
+        ),
+    ] = None
 
 
 _EXAMPLE: dict[str, Any] = {
@@ -61,6 +70,8 @@ _EXAMPLE: dict[str, Any] = {
     "mail_trouble": None,
     "announcement": None,
     "correctable": True,
+    "class_id": None,
+    "help_wanted_at": None,
     "last_event_id": 905,
 }
 
@@ -100,6 +111,8 @@ class RegistrationView(BaseModel):
     )
     announcement: str | None = Field(description="What the operator last said to the running sessions")
     correctable: bool = Field(description="The address may still be corrected, by the browser that registered")
+    class_id: int | None = Field(description="The class that it belongs to; its person can ask the instructor for help")
+    help_wanted_at: datetime | None = Field(description="Since when its person waits for help")
     last_event_id: int = Field(description="Resume the event stream behind this one")
 
 
@@ -124,6 +137,14 @@ class AddressCorrection(BaseModel):
     browser_key: Annotated[str, Field(min_length=32, max_length=32, pattern="^[A-Za-z0-9_-]+$")]
 
 
+class CredentialsSent(BaseModel):
+    """The mail is queued."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"left": 3}]})
+
+    left: int = Field(description="How often more it can be asked for")
+
+
 class EventView(BaseModel):
     """One row of a registration's story, also the data of a server-sent event.
 
@@ -132,7 +153,8 @@ class EventView(BaseModel):
     ``running``, ``mail-sent``, ``mail-failed`` and ``mail-bounced`` (template), ``clock-started``, ``first-login``,
     ``completion`` (completion, measured_at: another share of the code cells was run), ``reminded``, ``expiring``, ``extended`` (ends_at), ``announcement`` (text), ``corrected``, ``deploying-again``,
     ``ended`` and ``cancelled`` (reason), ``failed``, ``seat-broken`` (verb), ``cleaned`` (completion),
-    ``legacy-unexpected`` (field), ``incident`` (kind, program, processes, ended: what the location's watchdog saw).
+    ``help-wanted``, ``help-done`` (by), ``legacy-unexpected`` (field), ``incident`` (kind, program, processes, ended: what the
+    location's watchdog saw).
     """
 
     id: int

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from wod_api_db.classes.errors import ClassFull, ClassNotOpen, ClassUnknown
 from wod_api_db.mail.outbox import queue_mail
 from wod_api_db.registrations import repository
 from wod_api_db.registrations.addresses import Address, AddressDenied, DenyList, check_address
@@ -37,15 +38,17 @@ async def register(
     deny: DenyList,
     *,
     idempotency_key: str | None = None,
+    speaks: bool = False,
 ) -> Registration | AlreadyHeld:
     """A request that comes again with its idempotency key is answered with the registration it made.
 
-    Raises Unprocessable, WorkshopUnknown, RegistrationPaused, WorkshopNowhere and WorkshopFull.
+    Raises Unprocessable, WorkshopUnknown, RegistrationPaused, WorkshopNowhere and WorkshopFull; with a class's code also
+    ClassUnknown, ClassNotOpen and ClassFull.
     """
     address = checked_address(request.email, deny)
     once = Once.of(idempotency_key, request)
     for _ in range(_TRIES):
-        entry = await enter(session, request, address, settings.acceptance_limit, once)
+        entry = await enter(session, request, address, settings.acceptance_limit, once, speaks=speaks)
         if entry.outcome is not Outcome.OVERTAKEN:
             return await _answer(session, request, entry)
     raise Conflict("another registration of this address came in between and is gone again; please try once more")
@@ -59,7 +62,7 @@ async def _answer(session: AsyncSession, request: RegistrationRequest, entry: En
         assert entry.registration_id is not None
         known = await repository.read(session, entry.registration_id)
         assert known is not None
-        return known if entry.outcome is Outcome.MADE_BEFORE else await _remind(session, known)
+        return known if entry.outcome is Outcome.MADE_BEFORE else await _remind(session, known, request.workshop)
     raise _refusal(request.workshop, entry)
 
 
@@ -76,7 +79,20 @@ def _refusal(notebook: str, entry: Entry) -> Problem:
             return WorkshopFull(
                 f"{entry.workshop_name} is full at the moment; a seat is free again when a session ends"
             )
+        case Outcome.CLASS_UNKNOWN | Outcome.CLASS_EARLY | Outcome.CLASS_OVER | Outcome.CLASS_FULL:
+            return _class_refusal(entry)
     return WorkshopUnknown(f"there is no open workshop {notebook}; GET /api/v1/workshops lists those that are")
+
+
+def _class_refusal(entry: Entry) -> Problem:
+    match entry.outcome:
+        case Outcome.CLASS_EARLY:
+            return ClassNotOpen(f"the class lets nobody in yet; come back at {entry.explanation}")
+        case Outcome.CLASS_OVER:
+            return ClassNotOpen("the class is over; the workshop may be open to everybody, without a code")
+        case Outcome.CLASS_FULL:
+            return ClassFull("every seat of the class is taken; ask its instructor for one more")
+    return ClassUnknown("no class of this workshop has this code; take it once more from where you read it")
 
 
 def checked_address(email: str, deny: DenyList) -> Address:
@@ -87,9 +103,9 @@ def checked_address(email: str, deny: DenyList) -> Address:
         raise Unprocessable(str(error), errors=[{"field": "email", "message": str(error)}]) from error
 
 
-async def _remind(session: AsyncSession, holder: Registration) -> AlreadyHeld:
+async def _remind(session: AsyncSession, holder: Registration, wanted: str) -> AlreadyHeld:
     slot = int(await repository.epoch(session) // REMINDER_GAP.total_seconds())
-    await queue_mail(session, holder, "already", occasion=str(slot))
+    await queue_mail(session, holder, "already", occasion=str(slot), wanted=wanted)
     return AlreadyHeld()
 
 

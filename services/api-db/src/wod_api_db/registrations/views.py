@@ -87,6 +87,8 @@ def _fields(registration: Registration, settings: Settings, beside: _Beside) -> 
         cleaned=registration.cleaned_at is not None,
         message=_MESSAGES[registration.state],
         extension_seconds=int(extension.total_seconds()) if extension else None,
+        class_id=registration.class_id,
+        help_wanted_at=registration.help_wanted_at,
         correctable=registration.state in HOLDING and registration.corrected_at is None,
         **asdict(beside),
     )

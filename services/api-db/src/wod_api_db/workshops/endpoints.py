@@ -11,7 +11,8 @@ from wod_api_db.app_state import CatalogueDep
 from wod_api_db.db import SessionDep
 from wod_api_db.workshops import repository
 from wod_api_db.workshops.catalogue import Answer, Catalogue, Filters
-from wod_api_db.workshops.schemas import WorkshopList, WorkshopView, view
+from wod_api_db.workshops.popular import PopularDep
+from wod_api_db.workshops.schemas import PopularWorkshops, WorkshopList, WorkshopView, view
 from wod_common.problems import NotFound, responses
 
 router = APIRouter(prefix="/api/v1/workshops", tags=["workshops"])
@@ -70,6 +71,12 @@ def _names(if_none_match: str, etag: str) -> bool:
     """Compared weakly, as RFC 9110 wants it: a proxy that has compressed the body weakens the tag."""
     tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
     return etag in tags or tags == ["*"]
+
+
+@router.get("/popular")
+async def popular_workshops(popular: PopularDep, session: SessionDep) -> PopularWorkshops:
+    """Those that most addresses have registered for in the last 90 days; a minute old at most."""
+    return PopularWorkshops(items=await popular.notebooks(session))
 
 
 @router.get("/{notebook}", responses=responses(NotFound))

@@ -1,5 +1,6 @@
 """Workshops on the wire."""
 
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -26,6 +27,7 @@ EXAMPLE: dict[str, Any] = {
     "paused": None,
     "extensions": 1,
     "extension_seconds": 3600,
+    "created_at": "2026-11-02T09:00:00Z",
 }
 
 
@@ -55,6 +57,7 @@ class WorkshopView(BaseModel):
     paused: str | None = Field(description="Nobody is registered for now, and this text says why")
     extensions: int = Field(description="How often a session may be extended")
     extension_seconds: int = Field(description="By how much each time")
+    created_at: datetime = Field(description="When it came into the catalogue")
 
 
 class WorkshopList(BaseModel):
@@ -63,6 +66,14 @@ class WorkshopList(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [{"items": [EXAMPLE]}]})
 
     items: list[WorkshopView]
+
+
+class PopularWorkshops(BaseModel):
+    """Ten at most."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": ["WKSHP-API101", "WKSHP-Git101"]}]})
+
+    items: list[str] = Field(description="Folder names, the most popular first")
 
 
 def view(offer: Offer) -> WorkshopView:
@@ -88,4 +99,5 @@ def view(offer: Offer) -> WorkshopView:
         paused=offer.paused,
         extensions=workshop.extensions,
         extension_seconds=int(extension.total_seconds()),
+        created_at=workshop.created_at,
     )

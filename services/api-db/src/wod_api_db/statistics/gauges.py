@@ -146,6 +146,7 @@ class Gauges:
             return [("wod_database_up", (), 0.0)]
         samples: list[Sample] = [(name, labels, value) for name, labels, value in rows]
         samples += [("wod_workshop_room", (notebook,), float(left)) for notebook, left in rooms]
+        samples += [(name, (), float(value)) for name, value in _ready(ready)]
         return [*samples, *self._connections(), ("wod_database_up", (), 1.0)]
 
     def _connections(self) -> list[Sample]:
@@ -153,8 +154,6 @@ class Gauges:
             ("wod_database_connections_in_use", (), float(self._pool.checkedout())),
             ("wod_database_connections_most", (), float(self._pool.size())),
         ]
-        samples += [(name, (), float(value)) for name, value in _ready(ready)]
-        return [*samples, ("wod_database_up", (), 1.0)]
 
 
 def _ready(ready: ReadySeats) -> Iterator[tuple[str, float]]:

@@ -33,6 +33,7 @@ PARAMETERS = {
     "given_mail": "uuid",
     "given_message_id": "text",
     "given_command": "uuid",
+    "given_trace": "text",
     "given_code": "text",
     "given_speaks": "boolean",
 }
@@ -127,10 +128,10 @@ BEGIN
     IF seat_id IS NULL THEN
         INSERT INTO registrations AS made (state, workshop_id, name, email, email_key, company, terms_version,
             link_nonce, duration, content_version, idempotency_key, request_hash, waiting_since, wait_ends_at,
-            offer_limit)
+            offer_limit, trace)
         VALUES ('waiting', workshop.id, given_name, given_email, given_email_key, given_company, given_terms,
             given_nonce, workshop.duration, workshop.content_version, given_key, given_hash, clock_timestamp(),
-            now() + given_wait_limit, given_offer_limit)
+            now() + given_wait_limit, given_offer_limit, given_trace)
         ON CONFLICT DO NOTHING
         RETURNING made.id, made.created_at INTO registration_id, created_at;
         IF NOT FOUND THEN outcome := 'overtaken'; RETURN; END IF;
@@ -147,12 +148,12 @@ BEGIN
     END IF;
     INSERT INTO registrations AS made (state, workshop_id, placement_id, location_id, student_id, generation, name,
         email, email_key, company, terms_version, link_nonce, duration, range_first, content_version,
-        idempotency_key, request_hash, stuck_at, class_id, class_ends_at, speaks)
+        idempotency_key, request_hash, stuck_at, class_id, class_ends_at, speaks, trace)
     SELECT 'registered', workshop.id, placement.id, placement.location_id, s.id, s.generation + 1, given_name,
         given_email, given_email_key, given_company, given_terms, given_nonce,
         coalesce(booking.ends_at - now(), workshop.duration), placement.first_seat,
         workshop.content_version, given_key, given_hash, now() + given_patience, booking.id, booking.ends_at,
-        given_speaks
+        given_speaks, given_trace
     FROM students s WHERE s.id = seat_id
     ON CONFLICT DO NOTHING
     RETURNING made.id, made.created_at, made.duration INTO registration_id, created_at, duration;

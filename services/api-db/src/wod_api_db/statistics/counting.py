@@ -24,17 +24,20 @@ _CLEANED = Counter("wod_seats_cleaned", "Seats that were given back clean")
 _BROKEN = Counter("wod_seat_cleanings_failed", "Cleanings of a seat that failed")
 _MAIL_SENT = Counter("wod_mails_sent", "Mails that the relay has taken", ["template"])
 _MAIL_FAILED = Counter("wod_mails_refused", "Mails that were given up", ["template"])
+_NOTICED = Counter("wod_notices", "What an operator had to be told, by kind", ["kind"])
 _COMMAND_SENT = Counter("wod_commands_sent", "Commands that a location's gate has taken", ["verb"])
 _INCIDENTS = Counter("wod_registration_incidents", "What agents' watchdogs have told of, by kind", ["kind"])
 _READY = Histogram(
     "wod_deployment_seconds",
     "From the registration to the lab that is there",
+    ["workshop"],
     buckets=(0.5, 1, 2, 3, 5, 8, 13, 20, 30, 60, 120, 300, 600, 1800),
 )
 
 _WAITED = Histogram(
     "wod_waiting_seconds",
     "From joining a waiting list to the seat that was taken",
+    ["workshop"],
     buckets=(60, 300, 900, 1800, 3600, 7200, 14400, 28800, 86400, 604800),
 )
 
@@ -55,6 +58,7 @@ _LABELLED = {
     "mail-sent": (_MAIL_SENT, "template"),
     "mail-failed": (_MAIL_FAILED, "template"),
     "command-sent": (_COMMAND_SENT, "verb"),
+    "notice": (_NOTICED, "kind"),
     "incident": (_INCIDENTS, "kind"),
 }
 
@@ -65,7 +69,7 @@ _UNCOMMITTED = "counts"
 
 
 def count(session: AsyncSession, kind: str, data: dict[str, Any], since: datetime) -> None:
-    """An event of a registration's story, once its transaction is committed; what is rolled back has not happened."""
+    """Something that has happened, once its transaction is committed; what is rolled back has not."""
     session.info.setdefault(_UNCOMMITTED, []).append((kind, data, since))
 
 
@@ -90,4 +94,6 @@ def _count(kind: str, data: dict[str, Any], since: datetime) -> None:
         counter.labels(str(data.get(label, ""))).inc()
     if kind in _SINCE:
         # by this process's clock: a histogram of seconds can bear what it is off
-        _SINCE[kind].observe(max(0.0, (datetime.now(UTC) - since).total_seconds()))
+        _SINCE[kind].labels(str(data.get("workshop", ""))).observe(
+            max(0.0, (datetime.now(UTC) - since).total_seconds())
+        )

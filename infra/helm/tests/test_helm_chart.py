@@ -22,7 +22,7 @@ def manifests(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     folder = tmp_path_factory.mktemp("chart")
     values = folder / "values.yaml"
     values.write_text(VALUES[request.param])
-    command = [TOOLS / "python", HERE / "render.py", *([values] if VALUES[request.param] else [])]
+    command = [str(TOOLS / "python"), str(HERE / "render.py"), *([str(values)] if VALUES[request.param] else [])]
     done = subprocess.run(command, check=False, text=True, capture_output=True)
     assert done.returncode == 0, done.stderr
     (folder / "chart.yaml").write_text(done.stdout)

@@ -108,7 +108,7 @@ def main() -> int:
     made = ROOT / "var/mkdocs.yml"
     made.write_text(yaml.safe_dump(settings, sort_keys=False))
     environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
-    command = [TOOLS / "mkdocs", "build", "--quiet", "--strict", "-f", made]
+    command = [str(TOOLS / "mkdocs"), "build", "--quiet", "--strict", "-f", str(made)]
     return subprocess.run(command, check=False, env=environment).returncode
 
 

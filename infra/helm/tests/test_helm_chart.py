@@ -34,7 +34,7 @@ def objects(manifests: Path) -> list[dict[str, Any]]:
 
 
 def test_kubernetes_takes_every_object(manifests: Path) -> None:
-    command = [TOOLS / "kubernetes-validate", "--strict", "--quiet", manifests]
+    command = [str(TOOLS / "kubernetes-validate"), "--strict", "--quiet", str(manifests)]
     done = subprocess.run(command, check=False, text=True, capture_output=True)
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -8,17 +8,18 @@ SERVICES := $(sort $(dir $(wildcard services/*/pyproject.toml infra/*/pyproject.
 PROJECTS := $(addsuffix pyproject.toml,$(SERVICES))
 BIN := .venv/bin
 STAMP := .venv/.installed
-SOURCES := $(wildcard services/*/src infra/*/src infra/lints)
+SOURCES := $(wildcard services/*/src infra/*/src infra/lints infra/ansible/*.py infra/ansible/callback_plugins)
 # one by one: each has a conftest of its own
 TESTS := $(dir $(wildcard services/*/tests/. services/*/tests/*/conftest.py infra/*/tests/. tests/*/*.py tests/*/*/*.py))
 # tests that share nothing but the machine; the others start hubs whose students have the same uids, browsers, platforms
 PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile
-PLAYBOOKS := services/backend-agent/src/wod_backend_agent/playbooks
+PLAYBOOKS := services/backend-agent/src/wod_backend_agent/playbooks infra/ansible
 
-.PHONY: help demo demo-clean test lint types bench fuzz clean lock
+.PHONY: help control demo demo-clean test lint types bench fuzz clean lock
 
 help:
 	@echo 'make demo        the whole platform on this machine, until Ctrl-C; portal at http://127.0.0.1:8080'
+	@echo 'make control     .venv alone, with the Ansible that installs hosts; see infra/ansible/README.md'
 	@echo 'make demo-clean  forget what the demo keeps (in WOD_DEMO_DIR, default var/demo)'
 	@echo 'make test        everything that proves it works: lint, types, tests'
 	@echo 'make lint        format, lint and types only'
@@ -35,6 +36,8 @@ $(STAMP): requirements.lock $(PROJECTS)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation --no-deps $(addprefix -e ,$(SERVICES))
 	@touch $@
+
+control: $(STAMP)
 
 demo: $(STAMP)
 	@exec $(BIN)/python -m wod_demo

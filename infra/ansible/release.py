@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from locked import ROOT, blocks, closure
+from lock_part import ROOT, blocks, closure
 
 #: The distribution and the folders of ours that its wheels are built from.
 SERVICES = {

@@ -2,7 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
-from locked import ROOT, blocks, closure
+from lock_part import ROOT, blocks, closure
 from pack import pack
 from release import SERVICES
 

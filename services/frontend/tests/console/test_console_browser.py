@@ -78,6 +78,13 @@ async def pages(api: Api, agent: AgentDouble, admin: Visit) -> list[str]:
     ]
 
 
+def refusals(page: Page) -> list[str]:
+    """What the content security policy has kept the page from, as it happens."""
+    complaints: list[str] = []
+    page.on("console", lambda said: complaints.append(said.text) if "Security Policy" in said.text else None)
+    return complaints
+
+
 async def violations(page: Page) -> list[Any]:
     results: Any = await Axe().run(page)
     return [(rule["id"], [node["html"] for node in rule["nodes"]][:3]) for rule in results.response["violations"]]
@@ -107,10 +114,7 @@ async def test_every_page_is_accessible_and_fits(
             viewport={"width": width, "height": 900},
             reduced_motion="reduce",
         )
-        complaints: list[str] = []
-        page.on(
-            "console", lambda said, into=complaints: into.append(said.text) if "Security Policy" in said.text else None
-        )
+        complaints = refusals(page)
         for path in looked:
             await page.goto(path)
             if wrong := await violations(page):

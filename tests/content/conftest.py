@@ -30,12 +30,13 @@ def _workshop(notebook: str, category: list[str], hours: int) -> WorkshopView:
         session_type="Workshops-on-Demand",
         active=True,
         room=3,
+        waiting=0,
+        created_at=datetime(2026, 11, 2, tzinfo=UTC),
         seats=6,
         pre_requisite="",
         paused=None,
         extensions=1,
         extension_seconds=hours * 1800,
-        created_at=datetime(2026, 11, 1, tzinfo=UTC),
     )
 
 

@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 import uvicorn
@@ -34,6 +35,7 @@ def _workshop(notebook: str, category: list[str], hours: int) -> WorkshopView:
         paused=None,
         extensions=1,
         extension_seconds=hours * 1800,
+        created_at=datetime(2026, 11, 23, tzinfo=UTC),
     )
 
 

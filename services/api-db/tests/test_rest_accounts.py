@@ -41,7 +41,7 @@ async def test_a_created_account_logs_in_with_its_role_and_no_answer_holds_its_p
     assert created.status_code == 201
     shown = await api.http.get(f"/api/v1/accounts/{created.json()['id']}", headers=admin)
     assert shown.json() == created.json()
-    assert set(created.json()) == {"id", "username", "email", "role", "location_id", "created_at"}
+    assert set(created.json()) == {"id", "username", "email", "role", "location_id", "subject", "created_at"}
     grace = await api.login(LOGIN)
     assert await status(api, grace) == 200
     assert await status(api, grace, "accounts") == 403

@@ -95,6 +95,8 @@ def registration(**changes: Any) -> RegistrationView:
         "mail_trouble": None,
         "announcement": None,
         "correctable": True,
+        "class_id": None,
+        "help_wanted_at": None,
         "last_event_id": 0,
     }
     return RegistrationView.model_validate(row | changes)

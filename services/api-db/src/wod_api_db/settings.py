@@ -8,7 +8,8 @@ from typing import Literal
 from pydantic import Field, HttpUrl, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from wod_api_db.accounts.tokens import AccessTokens
+from wod_api_db.accounts.issuer import Issuer
+from wod_api_db.accounts.tokens import AccessTokens, Role
 from wod_common.proxies import LOOPBACK, TrustedProxies
 from wod_common.sealing import Sealer, derive_key
 from wod_common.tokens import CommandSigner
@@ -65,6 +66,12 @@ class Settings(BaseSettings):
     footer_links: dict[str, HttpUrl] = {}
     #: serves the original's REST surface under /api as well, for its portal, its back ends and partners' sites
     legacy: bool = False
+    #: the organisation's own sign-in service (OpenID Connect), and as what we are registered there; none by default
+    oidc_issuer: HttpUrl | None = None
+    oidc_client_id: str = ""
+    #: the claim that names a person's groups, and the role that each gives, in JSON: ``{"staff": "moderator"}``
+    oidc_claim: str = "groups"
+    oidc_roles: dict[str, Literal["instructor", "moderator", "admin"]] = {}
     #: content folders of workshops, separated by colons; of two workshops with one name the earlier folder's counts
     content: str = ""
 
@@ -126,6 +133,13 @@ class Settings(BaseSettings):
     @cached_property
     def access_tokens(self) -> AccessTokens:
         return AccessTokens(self.secret)
+
+    @cached_property
+    def issuer(self) -> Issuer | None:
+        if self.oidc_issuer is None:
+            return None
+        roles = {group: Role(name) for group, name in self.oidc_roles.items()}
+        return Issuer(str(self.oidc_issuer), self.oidc_client_id, self.oidc_claim, roles)
 
     @property
     def operator_address(self) -> str:

@@ -106,7 +106,7 @@ class Api:
             async with self._client.stream("GET", path, headers=resume, timeout=STREAM_TIMEOUT) as response:
                 if not response.is_success:
                     await response.aread()
-                    raise _failure(response)
+                    raise failure_of(response)
                 async for data in _event_data(response.aiter_lines()):
                     yield Event.model_validate_json(data)
         except httpx.HTTPError as error:
@@ -133,11 +133,12 @@ class Api:
             # without the path: it may hold a personal token, and this text is logged
             raise ApiAway(f"the api-db does not answer: {type(error).__name__}") from error
         if not response.is_success and response.status_code not in expected:
-            raise _failure(response)
+            raise failure_of(response)
         return response
 
 
-def _failure(response: httpx.Response) -> ApiAway | ApiRefused:
+def failure_of(response: httpx.Response) -> ApiAway | ApiRefused:
+    """What an answer that is no success means."""
     if not 400 <= response.status_code < 500:
         return ApiAway(f"the api-db answered {response.status_code}")
     kept = {name: value for name, value in response.headers.items() if name == "retry-after"}

@@ -11,6 +11,8 @@ from wod_common.health import health_router
 from wod_frontend import badges, catalogue, house, registering, sessions, unsubscribing
 from wod_frontend.api import Api, connect
 from wod_frontend.branding import read_branding
+from wod_frontend.console.backstage import Backstage
+from wod_frontend.console.mounting import open_console
 from wod_frontend.csrf import FormGuard
 from wod_frontend.failures import add_failure_pages
 from wod_frontend.language import LanguageChoice
@@ -29,6 +31,7 @@ def create_app(settings: Settings) -> FastAPI:
         async with connect(str(settings.api_url)) as client:
             app.state.api = Api(client)
             app.state.live = LiveStories(app.state.api)
+            app.state.backstage = Backstage(client)
             yield
             app.state.live.close()
 
@@ -38,6 +41,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(title="Portal", lifespan=lifespan, openapi_url=None)
     app.state.pages = Pages(guard, branding, str(settings.public_url).rstrip("/"))
+    open_console(app, settings, guard)
     for part in (catalogue, registering, sessions, unsubscribing, badges, house):
         app.include_router(part.router)
     app.include_router(health_router({"api-db": api_answers}))

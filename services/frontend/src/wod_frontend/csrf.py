@@ -42,6 +42,11 @@ class FormGuard:
                 COOKIE, self.nonce(request), httponly=True, samesite="lax", secure=self.secure, path="/"
             )
 
+    def renew(self, request: Request) -> None:
+        """Another nonce: forms that were handed out before a sign-in are worth nothing behind it."""
+        request.scope["form_nonce"] = secrets.token_urlsafe(32)
+        request.scope["form_shown"] = True
+
     def check(self, request: Request, token: str) -> None:
         """Raises 403 where the form is not from a page of ours."""
         # absent in old browsers and on plain http; "none" is a form sent anew by the address bar

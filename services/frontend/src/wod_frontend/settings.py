@@ -2,16 +2,29 @@
 
 from pathlib import Path
 
-from pydantic import AnyHttpUrl, Field, SecretStr
+from pydantic import AnyHttpUrl, BaseModel, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from wod_common.proxies import LOOPBACK, TrustedProxies
 
 
+class OidcSettings(BaseModel):
+    """The organisation's own sign-in service, as this portal is registered there; back to ``/console/oidc/back``."""
+
+    issuer: AnyHttpUrl
+    client_id: str = Field(min_length=1)
+    client_secret: SecretStr
+    #: what the sign-in page calls it
+    name: str = Field(default="OpenID Connect", min_length=1, max_length=60)
+    scope: str = "openid email profile"
+
+
 class Settings(BaseSettings):
     """``SECRET`` has no default: a portal with a known signing key would take forged forms."""
 
-    model_config = SettingsConfigDict(env_prefix="WOD_PORTAL_", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="WOD_PORTAL_", env_nested_delimiter="__", frozen=True, hide_input_in_errors=True
+    )
 
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=1, le=65535)
@@ -26,3 +39,5 @@ class Settings(BaseSettings):
     branding: Path | None = None
     #: addresses and networks, with commas: the reverse proxies whose ``X-Forwarded-For`` names the visitor
     trusted_proxies: TrustedProxies = LOOPBACK
+    #: ``WOD_PORTAL_OIDC__ISSUER`` and so on; without it operators sign in with accounts of the api-db alone
+    oidc: OidcSettings | None = None

@@ -5,8 +5,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from wod_api_db.accounts import repository, service
+from wod_api_db.accounts import elsewhere, repository, service
 from wod_api_db.accounts.dependencies import Admin, Anyone
+from wod_api_db.accounts.issuer import NoWord
 from wod_api_db.accounts.models import Account
 from wod_api_db.accounts.passwords import verify_password
 from wod_api_db.accounts.schemas import (
@@ -14,6 +15,7 @@ from wod_api_db.accounts.schemas import (
     AccountChange,
     AccountView,
     LoginAnswer,
+    LoginElsewhere,
     LoginRequest,
     NewAccount,
     PasswordChange,
@@ -24,6 +26,8 @@ from wod_api_db.db import SessionDep
 from wod_api_db.limits import ClientAddress, LimitsDep
 from wod_api_db.openapi import page_example
 from wod_api_db.paging import Page, PositionDep, page_of
+from wod_api_db.searching import Wanted
+from wod_api_db.settings import Settings
 from wod_common.problems import Conflict, Forbidden, NotFound, TooManyRequests, Unauthorized, responses
 
 router = APIRouter(prefix="/api/v1", tags=["accounts"])
@@ -42,24 +46,44 @@ async def login(
     if not await verify_password(request.password.get_secret_value(), hashed) or account is None:
         limits.wrong_password(request.username)
         raise Unauthorized("user name or password is wrong")
-    lifetime = timedelta(seconds=request.lifetime)
+    return _granted(account, settings, request.lifetime)
+
+
+@router.post("/login/oidc", responses=responses(Unauthorized, Forbidden, NotFound, TooManyRequests))
+async def login_elsewhere(
+    request: LoginElsewhere, session: SessionDep, settings: SettingsDep, limits: LimitsDep, address: ClientAddress
+) -> LoginAnswer:
+    """An access token for whom the organisation's sign-in service answers; his groups there give him his role here.
+
+    The account is made at the first sign-in. 404 where no such service is set.
+    """
+    if settings.issuer is None:
+        raise NotFound("no sign-in service is set; set WOD_API_OIDC_ISSUER, or log in at /api/v1/login")
+    limits.login(address, "")
+    try:
+        person = await settings.issuer.read(request.id_token.get_secret_value(), request.nonce)
+    except NoWord as error:
+        raise Unauthorized(str(error)) from error
+    return _granted(await elsewhere.account_of(session, person), settings, request.lifetime)
+
+
+def _granted(account: Account, settings: Settings, seconds: int) -> LoginAnswer:
     token = settings.access_tokens.issue(
-        account.id, account.username, account.role, account.location_id, datetime.now(UTC), lifetime
+        account.id, account.username, account.role, account.location_id, datetime.now(UTC), timedelta(seconds=seconds)
     )
-    return LoginAnswer(
-        access_token=token,
-        expires_in=request.lifetime,
-        username=account.username,
-        role=account.role,
-    )
+    return LoginAnswer(access_token=token, expires_in=seconds, username=account.username, role=account.role)
 
 
 @router.get("/accounts", responses=page_example(ACCOUNT_EXAMPLE) | responses(Unauthorized, Forbidden))
 async def list_accounts(
-    session: SessionDep, _: Admin, position: PositionDep, role: Annotated[Role | None, Query()] = None
+    session: SessionDep,
+    _: Admin,
+    position: PositionDep,
+    role: Annotated[Role | None, Query()] = None,
+    wanted: Wanted = None,
 ) -> Page[AccountView]:
     """The accounts of operators and agents, the newest first."""
-    rows, following = await page_of(session, repository.listed(role), Account.id, position)
+    rows, following = await page_of(session, repository.listed(role, wanted), Account.id, position)
     return Page(items=[AccountView.model_validate(row) for row in rows], next=following)
 
 
@@ -100,3 +124,9 @@ async def change_own_password(request: PasswordChange, session: SessionDep, clai
     except service.WrongPassword:
         limits.wrong_password(claims.username)
         raise
+
+
+@router.post("/accounts/me/sign-out", status_code=204, responses=responses(Unauthorized, Forbidden))
+async def sign_out(session: SessionDep, claims: Anyone) -> None:
+    """Ends every token of the caller's account, this one too: for a device that was lost or left open."""
+    await service.sign_out(session, claims)

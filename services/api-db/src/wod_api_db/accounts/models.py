@@ -19,7 +19,10 @@ class Account(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     username: Mapped[str] = mapped_column(unique=True)
     email: Mapped[str]
-    password_hash: Mapped[str]
+    #: None where the organisation's own sign-in service answers for it
+    password_hash: Mapped[str | None]
+    #: who it is at that service, ``<issuer>#<sub>``; its role follows what the service says at each sign-in
+    subject: Mapped[str | None] = mapped_column(unique=True)
     role: Mapped[Role] = state_column(Role)
     location_id: Mapped[int | None] = mapped_column(ForeignKey("locations.id"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

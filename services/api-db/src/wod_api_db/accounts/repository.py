@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from wod_api_db.accounts.models import Account
 from wod_api_db.accounts.tokens import Claims, Role
 from wod_api_db.locations.models import Location
+from wod_api_db.searching import mentions
 
 
 async def stands(session: AsyncSession, claims: Claims) -> bool:
@@ -24,8 +25,16 @@ async def by_username(session: AsyncSession, username: str) -> Account | None:
     return (await session.execute(select(Account).where(Account.username == username))).scalar_one_or_none()
 
 
-def listed(role: Role | None) -> Select[Any]:
+async def by_subject(session: AsyncSession, subject: str) -> Account | None:
+    """Its row locked: two sign-ins of one person do not change it at once."""
+    query = select(Account).where(Account.subject == subject).with_for_update()
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+def listed(role: Role | None, wanted: str | None) -> Select[Any]:
     query = select(Account)
+    if wanted is not None:
+        query = query.where(mentions(wanted, Account.username, Account.email))
     return query if role is None else query.where(Account.role == role)
 
 
@@ -45,10 +54,8 @@ async def lock_admins(session: AsyncSession) -> list[int]:
 
 
 async def insert_unless_taken(session: AsyncSession, values: dict[str, Any]) -> int | None:
-    """The new account's id; None where its user name is taken."""
-    statement = (
-        insert(Account).values(values).on_conflict_do_nothing(index_elements=[Account.username]).returning(Account.id)
-    )
+    """The new account's id; None where its user name, or its subject, is taken."""
+    statement = insert(Account).values(values).on_conflict_do_nothing().returning(Account.id)
     return (await session.execute(statement)).scalar_one_or_none()
 
 

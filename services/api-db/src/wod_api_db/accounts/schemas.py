@@ -14,6 +14,7 @@ ACCOUNT_EXAMPLE: dict[str, Any] = {
     "email": "grace@example.org",
     "role": "moderator",
     "location_id": None,
+    "subject": None,
     "created_at": "2026-11-23T09:00:00Z",
 }
 SHORTEST_PASSWORD = 12
@@ -25,6 +26,7 @@ Email = Annotated[
 NewPassword = Annotated[SecretStr, Field(min_length=SHORTEST_PASSWORD, max_length=200), OnlyText]
 #: As it was given once: those of before may be shorter.
 Password = Annotated[SecretStr, Field(max_length=200), OnlyText]
+Lifetime = Annotated[int, Field(ge=60, le=12 * 3600, description="Seconds that the token is good for")]
 LocationId = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
@@ -37,7 +39,19 @@ class LoginRequest(BaseModel):
 
     username: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
     password: Password
-    lifetime: Annotated[int, Field(ge=60, le=12 * 3600, description="Seconds that the token is good for")] = 900
+    lifetime: Lifetime = 900
+
+
+class LoginElsewhere(BaseModel):
+    """What the organisation's sign-in service has signed, and the nonce that it was asked with."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"id_token": "eyJhbGciOiJSUzI1NiJ9.e30.c2ln", "nonce": "n-0S6_WzA2Mj"}]}
+    )
+
+    id_token: Annotated[SecretStr, Field(max_length=20_000, min_length=1), OnlyText]
+    nonce: Annotated[str, Field(min_length=8, max_length=200, pattern=r"^[\x21-\x7e]+$")]
+    lifetime: Lifetime = 900
 
 
 class LoginAnswer(BaseModel):
@@ -74,6 +88,7 @@ class AccountView(BaseModel):
     email: str
     role: Role
     location_id: int | None = Field(description="The location that an agent reports for; null for everyone else")
+    subject: str | None = Field(description="Who it is at the organisation's sign-in service; null with a password")
     created_at: datetime
 
 

@@ -85,6 +85,16 @@ async def change_own_password(session: AsyncSession, claims: Claims, request: Pa
     await record(session, claims, "account.password", "account", account.id)
 
 
+async def sign_out(session: AsyncSession, claims: Claims) -> None:
+    """Raises Unauthorized where the account has just gone."""
+    account = await repository.lock(session, claims.account_id)
+    if account is None:
+        raise Unauthorized(f"the account {claims.username} was deleted")
+    account.tokens_valid_after = datetime.now(UTC)
+    await session.flush()
+    await record(session, claims, "account.sign-out", "account", account.id)
+
+
 def _found(account: Account | None, account_id: int) -> Account:
     if account is None:
         raise NotFound(f"no account has the id {account_id}; GET /api/v1/accounts lists them")

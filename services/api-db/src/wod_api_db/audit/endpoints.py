@@ -12,6 +12,7 @@ from wod_api_db.audit.models import AuditEntry
 from wod_api_db.db import SessionDep
 from wod_api_db.openapi import page_example
 from wod_api_db.paging import Page, PositionDep, page_of
+from wod_api_db.searching import Wanted, mentions
 from wod_common.problems import Forbidden, Unauthorized, responses
 
 router = APIRouter(prefix="/api/v1/audit", tags=["audit"])
@@ -50,6 +51,7 @@ async def list_acts(
     object_type: Word = None,
     object_id: Word = None,
     username: Word = None,
+    wanted: Wanted = None,
 ) -> Page[AuditView]:
     """Who did what to which object, the latest first."""
     query = select(AuditEntry)
@@ -60,5 +62,7 @@ async def list_acts(
     ):
         if value is not None:
             query = query.where(column == value)
+    if wanted is not None:
+        query = query.where(mentions(wanted, AuditEntry.action, AuditEntry.object_id, AuditEntry.username))
     rows, following = await page_of(session, query, AuditEntry.id, position)
     return Page(items=[AuditView.model_validate(row) for row in rows], next=following)

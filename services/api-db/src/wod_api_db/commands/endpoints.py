@@ -46,12 +46,13 @@ async def list_commands(
     _: Moderator,
     position: TimedPositionDep,
     registration: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
+    student: Annotated[int | None, Query(ge=0, le=2**31 - 1, description="The seat's global id")] = None,
     location: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
     state: CommandState | None = None,
     verb: Verb | None = None,
 ) -> Page[CommandView]:
     """Commands, the latest first."""
-    query = repository.listed(registration=registration, location=location, state=state, verb=verb)
+    query = repository.listed(registration=registration, student=student, location=location, state=state, verb=verb)
     rows, following = await timed_page_of(session, query, CommandRow.created_at, CommandRow.id, position)
     return Page(items=[CommandView.model_validate(row) for row in rows], next=following)
 

@@ -115,11 +115,17 @@ async def reports_of(session: AsyncSession, command_id: UUID) -> Sequence[Comman
 
 
 def listed(
-    *, registration: int | None, location: int | None, state: CommandState | None, verb: Verb | None
+    *,
+    registration: int | None,
+    student: int | None,
+    location: int | None,
+    state: CommandState | None,
+    verb: Verb | None,
 ) -> Select[Any]:
     query = select(CommandRow)
     for column, value in (
         (CommandRow.registration_id, registration),
+        (CommandRow.student_id, student),
         (CommandRow.location_id, location),
         (CommandRow.state, state),
         (CommandRow.verb, verb),

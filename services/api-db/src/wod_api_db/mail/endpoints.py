@@ -17,6 +17,7 @@ from wod_api_db.mail.states import MailState
 from wod_api_db.openapi import page_example
 from wod_api_db.paging import LARGEST_ID, Page
 from wod_api_db.raw_bodies import OtherMediaType, TooLarge, raw_body, read_body
+from wod_api_db.searching import Wanted
 from wod_common.problems import Conflict, Forbidden, NotFound, Unauthorized, Unprocessable, responses
 
 router = APIRouter(prefix="/api/v1/mails", tags=["mails"])
@@ -28,8 +29,9 @@ async def _filters(
     template: Annotated[str | None, Query(max_length=60, pattern=_TEXT)] = None,
     registration: Annotated[int | None, Query(ge=1, le=LARGEST_ID)] = None,
     recipient: Annotated[str | None, Query(max_length=254, pattern=_TEXT, description="The whole address")] = None,
+    wanted: Wanted = None,
 ) -> Filters:
-    return Filters(state, template, registration, recipient)
+    return Filters(state, template, registration, recipient, wanted)
 
 
 @router.get("", responses=page_example(EXAMPLE) | responses(Unauthorized, Forbidden, Unprocessable))
@@ -43,6 +45,12 @@ async def list_mails(
     """Every mail with its state, the latest first."""
     rows, following = await repository.page(session, filters, cursor, limit)
     return Page(items=[MailRow.model_validate(row) for row in rows], next=following)
+
+
+@router.get("/{mail_id}", responses=responses(Unauthorized, Forbidden, NotFound))
+async def show_mail(mail_id: UUID, session: SessionDep, _: Moderator) -> MailRow:
+    """One mail with its state."""
+    return MailRow.model_validate(await service.get(session, mail_id))
 
 
 @router.post("/{mail_id}/resend", responses=responses(Unauthorized, Forbidden, NotFound, Conflict))

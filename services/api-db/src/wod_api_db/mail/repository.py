@@ -15,6 +15,7 @@ from sqlalchemy.orm import aliased
 from wod_api_db.mail.models import Mail, MailOptout
 from wod_api_db.mail.states import MailState
 from wod_api_db.registrations.models import Registration
+from wod_api_db.searching import mentions
 from wod_common.problems import Unprocessable
 
 OPEN = (MailState.QUEUED, MailState.SENDING)
@@ -92,6 +93,7 @@ class Filters:
     template: str | None = None
     registration: int | None = None
     recipient: str | None = None
+    wanted: str | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
         asked = (
@@ -100,7 +102,8 @@ class Filters:
             (Mail.registration_id, self.registration),
             (func.lower(Mail.recipient), self.recipient.lower() if self.recipient else None),
         )
-        return [column == value for column, value in asked if value is not None]
+        found = [mentions(self.wanted, Mail.recipient)] if self.wanted is not None else []
+        return found + [column == value for column, value in asked if value is not None]
 
 
 async def page(

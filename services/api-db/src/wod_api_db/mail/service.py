@@ -20,6 +20,14 @@ from wod_api_db.states import MAIL
 from wod_common.problems import Conflict, NotFound
 
 
+async def get(session: AsyncSession, mail_id: UUID) -> Mail:
+    """Raises NotFound."""
+    found = await repository.find(session, mail_id)
+    if found is None:
+        raise NotFound(f"there is no mail {mail_id}; GET /api/v1/mails lists them")
+    return found
+
+
 async def send_again(session: AsyncSession, mail_id: UUID, claims: Claims) -> Mail:
     """The same mail under the same Message-ID, with all its tries before it. Raises NotFound and Conflict."""
     mail, registration = await _locked(session, mail_id)
@@ -61,9 +69,7 @@ async def take_report(session: AsyncSession, report: Report) -> BounceAnswer:
 
 
 async def _locked(session: AsyncSession, mail_id: UUID) -> tuple[Mail, Registration | None]:
-    found = await repository.find(session, mail_id)
-    if found is None:
-        raise NotFound(f"there is no mail {mail_id}; GET /api/v1/mails lists them")
+    found = await get(session, mail_id)
     registration = None
     if found.registration_id is not None:
         registration = await registrations.lock(session, found.registration_id)

@@ -2,14 +2,23 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import Select, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from wod_api_db.notices.models import Notice
+from wod_api_db.searching import mentions
 
 #: An advisory lock's number; nothing else of ours takes one with it.
 _DIGEST_LOCK = 0x770D_0001
+
+
+def listed(kind: str | None, wanted: str | None) -> Select[Any]:
+    query = select(Notice)
+    if kind is not None:
+        query = query.where(Notice.kind == kind)
+    return query if wanted is None else query.where(mentions(wanted, Notice.text))
 
 
 async def by_ids(session: AsyncSession, ids: Sequence[int]) -> Sequence[Notice]:

@@ -47,6 +47,20 @@ async def extend(session: AsyncSession, registration: Registration) -> None:
     free_again = registration.ends_at + step + CLEANING
     if not await repository.room_of(session, registration.placement_id, free_again):
         raise ExtensionRefused("every seat of this workshop is taken, so that yours is needed when your time is over")
+    await _end_later(session, registration, step)
+
+
+async def give_time(session: AsyncSession, registration: Registration, step: timedelta) -> None:
+    """At an operator's word, who answers for the seat that somebody else may be waiting for.
+
+    It counts among the session's extensions. Raises ExtensionRefused.
+    """
+    if registration.state not in _RUNNING or registration.clock_started_at is None:
+        raise ExtensionRefused(_why_not(registration))
+    await _end_later(session, registration, step)
+
+
+async def _end_later(session: AsyncSession, registration: Registration, step: timedelta) -> None:
     if registration.state is RegistrationState.EXPIRING:
         registration.state = REGISTRATION.check(registration.state, RegistrationState.RUNNING)
     registration.extensions += 1

@@ -1,6 +1,6 @@
 """Registrations over REST, for operators."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -13,17 +13,19 @@ from wod_api_db.audit.service import record
 from wod_api_db.db import SessionDep
 from wod_api_db.openapi import page_example
 from wod_api_db.paging import Page, PositionDep, page_of
-from wod_api_db.registrations import lifecycle, repository
+from wod_api_db.registrations import changing, lifecycle, repository
 from wod_api_db.registrations.addresses import AddressDenied, address_key
 from wod_api_db.registrations.models import Registration
 from wod_api_db.registrations.operating_schemas import (
     EXAMPLE,
     EndRequest,
+    ExtendRequest,
     MailView,
     RegistrationDetails,
     RegistrationRow,
 )
 from wod_api_db.registrations.schemas import EventView, RegistrationState
+from wod_api_db.searching import Wanted
 from wod_api_db.workshops.models import Workshop
 from wod_common.commands import WorkshopName
 from wod_common.problems import Conflict, Forbidden, NotFound, Unauthorized, Unprocessable, responses
@@ -43,15 +45,21 @@ def _sensible(moment: datetime) -> datetime:
 Moment = Annotated[AwareDatetime, AfterValidator(_sensible)]
 
 
-async def _conditions(
+async def _conditions(  # noqa: PLR0913, PLR0917 - one for each thing that a list is narrowed down by
+    wanted: Wanted = None,
     state: RegistrationState | None = None,
     workshop: Annotated[WorkshopName | None, Query(description="The folder's name")] = None,
     location: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
     email: Annotated[str | None, Query(max_length=254, description="The whole address")] = None,
     since: Annotated[Moment | None, Query(description="Registered then or later")] = None,
     until: Annotated[Moment | None, Query(description="Registered before")] = None,
+    student: Annotated[int | None, Query(ge=0, le=2**31 - 1, description="The seat's global id")] = None,
 ) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
+    if wanted is not None:
+        conditions.append(repository.found_by(wanted))
+    if student is not None:
+        conditions.append(Registration.student_id == student)
     if state is not None:
         conditions.append(Registration.state == state)
     if workshop is not None:
@@ -98,6 +106,18 @@ async def end_registration(
     await lifecycle.end(session, registration, reason="operator")
     await session.refresh(registration, ["ended_at"])  # the database's clock set it
     await record(session, moderator, "registration.end", "registration", registration_id, reason=request.reason)
+    return await _details(session, registration)
+
+
+@router.post("/by-id/{registration_id}/extend", responses=responses(Unauthorized, Forbidden, NotFound, Conflict))
+async def extend_registration(
+    registration_id: RegistrationId, request: ExtendRequest, session: SessionDep, moderator: Moderator
+) -> RegistrationDetails:
+    """Gives a session more time, beyond what the workshop grants and also where others wait for the seat."""
+    registration = _found(await repository.lock(session, registration_id), registration_id)
+    await changing.give_time(session, registration, timedelta(minutes=request.minutes))
+    asked = request.model_dump()
+    await record(session, moderator, "registration.extend", "registration", registration_id, **asked)
     return await _details(session, registration)
 
 

@@ -111,6 +111,19 @@ class RegistrationDetails(RegistrationRow):
     mails: list[MailView]
 
 
+class ExtendRequest(BaseModel):
+    """How much more time, and why; the reason is kept in the audit."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        str_strip_whitespace=True,
+        json_schema_extra={"examples": [{"minutes": 30, "reason": "the network was down"}]},
+    )
+
+    minutes: Annotated[int, Field(ge=1, le=24 * 60)]
+    reason: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
+
+
 class EndRequest(BaseModel):
     """Why the operator ends it; kept in the audit, not shown to the person."""
 

@@ -10,10 +10,24 @@ from sqlalchemy.orm import InstrumentedAttribute, joinedload
 
 from wod_api_db.mail.models import Mail
 from wod_api_db.mail.states import MailState
+from wod_api_db.paging import LARGEST_ID
 from wod_api_db.registrations.models import HELD_ADDRESS, Registration, RegistrationEvent
 from wod_api_db.registrations.room import room
 from wod_api_db.registrations.schemas import RegistrationState
+from wod_api_db.searching import mentions, seat_number
+from wod_api_db.students.models import Student
 from wod_api_db.workshops.models import Placement
+
+
+def found_by(wanted: str) -> ColumnElement[bool]:
+    """By the person's words, by the number of the registration, or by the seat's account."""
+    found = mentions(wanted, Registration.name, Registration.email, Registration.company)
+    if wanted.isascii() and wanted.isdigit() and int(wanted) <= LARGEST_ID:
+        return found | (Registration.id == int(wanted))
+    number = seat_number(wanted)
+    if number is None:
+        return found
+    return found | Registration.student_id.in_(select(Student.id).where(Student.number == number))
 
 
 async def holding(session: AsyncSession, email_key: str) -> Registration | None:

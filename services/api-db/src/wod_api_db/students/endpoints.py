@@ -11,6 +11,7 @@ from wod_api_db.commands.schemas import CommandView
 from wod_api_db.db import SessionDep
 from wod_api_db.openapi import page_example
 from wod_api_db.paging import Page, PositionDep, page_of
+from wod_api_db.searching import Wanted
 from wod_api_db.students import repository, service
 from wod_api_db.students.models import Student
 from wod_api_db.students.states import StudentState
@@ -55,9 +56,10 @@ async def list_students(
     position: PositionDep,
     location: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
     state: StudentState | None = None,
+    wanted: Wanted = None,
 ) -> Page[StudentView]:
     """Seats, the highest id first."""
-    rows, following = await page_of(session, repository.listed(location, state), Student.id, position)
+    rows, following = await page_of(session, repository.listed(location, state, wanted), Student.id, position)
     return Page(items=[StudentView.model_validate(row) for row in rows], next=following)
 
 

@@ -6,12 +6,15 @@ from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from wod_api_db.registrations.models import Registration
+from wod_api_db.searching import seat_number
 from wod_api_db.students.models import Student
 from wod_api_db.students.states import StudentState
 
 
-def listed(location_id: int | None, state: StudentState | None) -> Select[Any]:
+def listed(location_id: int | None, state: StudentState | None, wanted: str | None) -> Select[Any]:
     query = select(Student)
+    if wanted is not None:
+        query = query.where(Student.number == seat_number(wanted))
     if location_id is not None:
         query = query.where(Student.location_id == location_id)
     return query if state is None else query.where(Student.state == state)

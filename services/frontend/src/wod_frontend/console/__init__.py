@@ -1,0 +1,1 @@
+"""The console: what operators and instructors see and do, under ``/console``."""

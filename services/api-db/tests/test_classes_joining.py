@@ -8,7 +8,7 @@ import httpx
 import pytest
 from api_support import ADMIN, AgentDouble, Api
 from classes_support import HOUR, Teacher, pass_time, room, widen
-from icalendar import Calendar
+from icalendar import Calendar, Event
 from mail_support import Mailbox, Post, listening, text_of
 
 from wod_api_db.app import create_app
@@ -191,6 +191,7 @@ async def test_who_is_invited_gets_a_calendar_file_and_hears_of_what_changes(
         [part] = mail.iter_attachments()
         calendar = Calendar.from_ical(part.get_content())
         [event] = calendar.walk("VEVENT")
+        assert isinstance(event, Event)
         events.append((str(calendar["METHOD"]), event["UID"], event["SEQUENCE"], event.start, event["STATUS"]))
         assert event.walk("VALARM") == []
     uid, start = events[0][1], datetime.fromisoformat(taught["starts_at"])

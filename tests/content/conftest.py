@@ -30,6 +30,8 @@ def _workshop(notebook: str, category: list[str], hours: int) -> WorkshopView:
         session_type="Workshops-on-Demand",
         active=True,
         room=3,
+        waiting=0,
+        created_at=datetime(2026, 11, 2, tzinfo=UTC),
         seats=6,
         pre_requisite="",
         paused=None,

@@ -29,7 +29,6 @@ def _workshop(notebook: str, category: list[str], hours: int) -> WorkshopView:
         priority=1,
         session_type="Workshops-on-Demand",
         active=True,
-        created_at=datetime(2026, 11, 1, tzinfo=UTC),
         room=3,
         waiting=0,
         seats=6,

@@ -59,8 +59,9 @@ async def register(
 
 async def _answer(session: AsyncSession, request: RegistrationRequest, entry: Entry) -> Registration | AlreadyHeld:
     if entry.registration is not None:
-        count(session, entry.registration.state.value, {}, entry.registration.created_at)
-        log.info(entry.registration.state.value, registration=entry.registration.id, workshop=request.workshop)
+        state = entry.registration.state.value
+        count(session, state, {}, entry.registration.created_at)
+        log.info(state, registration=entry.registration.id, workshop=request.workshop)
         return entry.registration
     if entry.outcome in {Outcome.HELD, Outcome.MADE_BEFORE}:
         assert entry.registration_id is not None

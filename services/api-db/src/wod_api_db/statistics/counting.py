@@ -63,8 +63,6 @@ _LABELLED = {
 }
 
 
-#: how long it took until then
-_SINCE = {"running": _READY, "taken": _WAITED}
 _UNCOMMITTED = "counts"
 
 
@@ -92,8 +90,9 @@ def _count(kind: str, data: dict[str, Any], since: datetime) -> None:
     elif kind in _LABELLED:
         counter, label = _LABELLED[kind]
         counter.labels(str(data.get(label, ""))).inc()
-    if kind in _SINCE:
-        # by this process's clock: a histogram of seconds can bear what it is off
-        _SINCE[kind].labels(str(data.get("workshop", ""))).observe(
-            max(0.0, (datetime.now(UTC) - since).total_seconds())
-        )
+    # by this process's clock: a histogram of seconds can bear what it is off
+    seconds = max(0.0, (datetime.now(UTC) - since).total_seconds())
+    if kind == "running":
+        _READY.labels(str(data.get("workshop", ""))).observe(seconds)
+    elif kind == "taken":
+        _WAITED.observe(seconds)

@@ -54,6 +54,7 @@ async def held(session: AsyncSession, location_ids: Collection[int]) -> Mapping[
     """Seats that are not given back yet, by location and workshop."""
     query = (
         select(Student.location_id, Workshop.notebook, Student.number)
+        .select_from(Registration)
         .join(Student, Student.id == Registration.student_id)
         .join(Workshop, Workshop.id == Registration.workshop_id)
         .where(

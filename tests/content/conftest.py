@@ -31,6 +31,7 @@ def _workshop(notebook: str, category: list[str], hours: int) -> WorkshopView:
         active=True,
         room=3,
         waiting=0,
+        created_at=datetime(2026, 11, 2, tzinfo=UTC),
         seats=6,
         pre_requisite="",
         paused=None,

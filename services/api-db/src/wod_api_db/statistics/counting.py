@@ -37,7 +37,6 @@ _READY = Histogram(
 _WAITED = Histogram(
     "wod_waiting_seconds",
     "From joining a waiting list to the seat that was taken",
-    ["workshop"],
     buckets=(60, 300, 900, 1800, 3600, 7200, 14400, 28800, 86400, 604800),
 )
 

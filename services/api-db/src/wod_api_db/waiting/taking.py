@@ -50,4 +50,4 @@ async def take(session: AsyncSession, registration: Registration, settings: Sett
     if outcome == _TAKEN:
         assert registration.waiting_since is not None
         count(session, "registered", {}, registration.created_at)
-        count(session, _TAKEN, {"workshop": registration.workshop.notebook}, registration.waiting_since)
+        count(session, _TAKEN, {}, registration.waiting_since)

@@ -13,13 +13,14 @@ from wod_api_db.db import make_engine
 from wod_api_db.registrations.entering_sql import function
 from wod_api_db.settings import Settings
 
+MIGRATIONS = Path(__file__).parent / "migrations"
 #: any constant of ours: two migrations at once wait for each other
 _LOCK = 0x_50D_0001
 
 
 def alembic_config(connection: Connection) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
     return config
 

@@ -9,6 +9,7 @@ import typer
 from wod_cli import (
     appliances,
     commands,
+    database,
     doctor,
     locations,
     login,
@@ -31,7 +32,7 @@ app = typer.Typer(
 )
 login.add_to(app)
 doctor.add_to(app)
-for part in (commands, seats, registrations, workshops, locations, pauses, notices, mails, appliances):
+for part in (database, commands, seats, registrations, workshops, locations, pauses, notices, mails, appliances):
     app.add_typer(part.app)
 
 #: The base of all errors about the command line; Typer has no public name for it.

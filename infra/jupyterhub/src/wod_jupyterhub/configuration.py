@@ -52,7 +52,10 @@ def _configure_hub(c: Config, settings: HubSettings) -> None:
     hub = c.JupyterHub
     hub.bind_url = f"http://{settings.host}:{settings.port}"
     hub.hub_bind_url = f"http://127.0.0.1:{settings.internal_port}"
-    hub.public_url = settings.url
+    if settings.subdomains:
+        hub.subdomain_host = settings.url.rstrip("/")
+    else:
+        hub.public_url = settings.url
     hub.db_url = f"sqlite:///{settings.state / DATABASE}"
     hub.cookie_secret_file = str(settings.state / "cookie_secret")
     # told to stop, a server would lose its storage: with delivery through the hub it outlives a restart

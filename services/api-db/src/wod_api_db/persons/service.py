@@ -84,7 +84,7 @@ def _shown(
         id=row.id,
         state=row.state,
         workshop=row.workshop.notebook,
-        location=row.location.name,
+        location=row.location.name if row.location else "",
         username=row.student.username if row.student else "",
         name=row.name,
         email=row.email,

@@ -28,6 +28,8 @@ _FAMILIES = {
     "wod_registrations_uncleaned": ("Registrations whose seat has not been given back", []),
     "wod_seats": ("Seats by location and state", ["location", "state"]),
     "wod_workshop_room": ("Registrations that an open workshop takes right now", ["workshop"]),
+    "wod_waiting_line": ("Persons on the waiting list of a workshop that has one", ["workshop"]),
+    "wod_longest_wait_seconds": ("Since the first in line has joined, by workshop", ["workshop"]),
     "wod_commands_outstanding": ("Commands that are not over, by location and state", ["location", "state"]),
     "wod_mails_outgoing": ("Mails that have not left, by state", ["state"]),
     "wod_mails_failed_last_day": ("Mails of the last 24 hours that were given up", []),
@@ -64,6 +66,14 @@ SELECT 'wod_registrations_open', ARRAY[s.state], count(r.state)
 FROM unnest(ARRAY['waiting', 'offered']) AS s(state)
 LEFT JOIN (SELECT state FROM registrations WHERE state IN ('waiting', 'offered')) AS r ON r.state = s.state
 GROUP BY s.state
+UNION ALL
+SELECT line.name, ARRAY[w.notebook], line.value FROM (
+    SELECT workshop_id, count(*)::float AS persons, extract(epoch FROM now() - min(waiting_since)) AS longest
+    FROM registrations WHERE state IN ('waiting') GROUP BY workshop_id
+) AS lines JOIN workshops AS w ON w.id = lines.workshop_id
+CROSS JOIN LATERAL (
+    VALUES ('wod_waiting_line', lines.persons), ('wod_longest_wait_seconds', lines.longest)
+) AS line (name, value)
 UNION ALL
 SELECT 'wod_registrations_uncleaned', ARRAY[]::text[], count(*)
 FROM registrations WHERE cleaned_at IS NULL AND student_id IS NOT NULL

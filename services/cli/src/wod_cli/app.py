@@ -8,6 +8,7 @@ import typer
 
 from wod_cli import (
     appliances,
+    classes,
     commands,
     database,
     doctor,
@@ -32,7 +33,9 @@ app = typer.Typer(
 )
 login.add_to(app)
 doctor.add_to(app)
-for part in (database, commands, seats, registrations, workshops, locations, pauses, notices, mails, appliances):
+for part in (
+    commands, seats, registrations, classes, workshops, locations, pauses, notices, mails, appliances, database,
+):  # fmt: skip
     app.add_typer(part.app)
 
 #: The base of all errors about the command line; Typer has no public name for it.

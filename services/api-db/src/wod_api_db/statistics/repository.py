@@ -107,7 +107,20 @@ SELECT
     (SELECT {_spread("accepted_after")} FROM created) AS accepted_after,
     (SELECT {_spread("deployed_in")} FROM created) AS deployed_in,
     (SELECT {_spread("running_after")} FROM chosen) AS running_after,
-    (SELECT {_spread("login_after")} FROM chosen) AS login_after
+    (SELECT {_spread("login_after")} FROM chosen) AS login_after,
+    (SELECT row_to_json(t) FROM (SELECT count(*) FILTER (WHERE NOT cancelled) AS taught,
+        count(*) FILTER (WHERE cancelled) AS cancelled,
+        coalesce(sum(seats) FILTER (WHERE NOT cancelled), 0) AS seats,
+        coalesce(sum(joined), 0) AS joined, coalesce(sum(took_part), 0) AS took_part FROM (
+            SELECT c.seats, c.ended_at IS NOT NULL AND c.ended_at < c.starts_at AS cancelled,
+                (SELECT count(*) FROM registrations AS r WHERE r.class_id = c.id AND NOT r.speaks) AS joined,
+                (SELECT count(first_login_at) FROM registrations AS r
+                    WHERE r.class_id = c.id AND NOT r.speaks) AS took_part
+            FROM classes AS c JOIN placements AS p ON p.id = c.placement_id
+            WHERE c.starts_at >= :since AND c.starts_at < :until
+                AND (CAST(:workshop AS integer) IS NULL OR c.workshop_id = :workshop)
+                AND (CAST(:location AS integer) IS NULL OR p.location_id = :location)
+        ) AS began) AS t) AS classes
 """  # noqa: S608 - put together from constants
 
 #: Of now: workshops, seats, and what runs, by partial indexes.

@@ -93,6 +93,16 @@ class Seats(BaseModel):
     by_state: dict[StudentState, int]
 
 
+class Classes(BaseModel):
+    """Those that began within the time."""
+
+    taught: int
+    cancelled: int
+    seats: int = Field(description="Booked for participants of those that were taught")
+    joined: int = Field(description="Registrations with their codes")
+    took_part: int = Field(description="Of these, whose person has signed in")
+
+
 class Statistics(BaseModel):
     """Registrations made within ``since <= created < until``, as they stand; what is of now says so."""
 
@@ -149,6 +159,7 @@ class Statistics(BaseModel):
                     "deployed_in": {"count": 1, "median": 1.1, "p90": 1.1, "p99": 1.1},
                     "running_after": {"count": 1, "median": 1.4, "p90": 1.4, "p99": 1.4},
                     "login_after": {"count": 1, "median": 50.0, "p90": 50.0, "p99": 50.0},
+                    "classes": {"taught": 2, "cancelled": 1, "seats": 80, "joined": 71, "took_part": 66},
                     "seats": [{"location": "Grenoble", "seats": 40, "by_state": {"free": 39, "assigned": 1}}],
                 }
             ]
@@ -178,6 +189,7 @@ class Statistics(BaseModel):
     deployed_in: Spread = Field(description="From then until the lab is made")
     running_after: Spread = Field(description="From the click until the lab is there")
     login_after: Spread = Field(description="From then until the first login")
+    classes: Classes
     ready: ReadySeats = Field(description="What seats made ahead were good for, and what they cost")
     seats: list[Seats]
 

@@ -1,6 +1,7 @@
 """The api-db as the portal sees it: real HTTP, scripted rows."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -10,6 +11,7 @@ from fastapi import APIRouter, FastAPI, Header, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse, StreamingResponse
 
 from wod_api_db.badges.schemas import BadgeView
+from wod_api_db.feedback.schemas import FeedbackRequest
 from wod_api_db.registrations.schemas import (
     AddressCorrection,
     EventView,
@@ -35,6 +37,29 @@ BADGE = BadgeView(
     image="/api/v1/badges/0b0c6d38-6a2c-4f5e-9b4e-0c4f4d7f0a11/image.svg",
 )
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+
+
+CODE = "K7QM-2XRD"
+JOINED = {
+    "title": "API 101 at the summit",
+    "instructor": "grace",
+    "workshop": "WKSHP-API101",
+    "workshop_name": "API 101: speak REST fluently",
+    "location_name": "Grenoble",
+    "state": "open",
+    "starts_at": "2026-12-01T09:00:00Z",
+    "ends_at": "2026-12-01T11:00:00Z",
+    "opens_at": "2026-12-01T08:45:00Z",
+    "left": 42,
+}
+SPECIAL = {
+    "id": 1,
+    "threshold": 3,
+    "name": "Apprentice",
+    "title": "Workshops-on-Demand Apprentice",
+    "description": "Three different workshops finished.",
+    "image": "/api/v1/special-badges/1/image.svg",
+}
 
 
 class Full(Conflict):
@@ -118,6 +143,17 @@ class ApiDouble:
         self.corrections: list[str] = []
         self.refusal: Exception | None = None
         self.away = False
+        self.popular: list[str] = []
+        self.feedback: dict[str, Any] | None = None
+        self.earned: list[dict[str, Any]] = []
+        #: what the answer holds beside the view
+        self.beside: dict[str, Any] = {}
+        #: how often the whole catalogue was answered
+        self.catalogue_sent = 0
+        #: what was asked for with each registration, also what a later api-db would know
+        self.bodies: list[dict[str, Any]] = []
+        #: what was done to the registration
+        self.acts: list[str] = []
         self.ended = 0
         self.unsubscribed: list[str] = []
         self.badge = BADGE
@@ -142,6 +178,12 @@ class ApiDouble:
     def become(self, **changes: Any) -> None:
         self.view = RegistrationView.model_validate(self.view.model_dump() | changes)
         self._wake()
+
+    def stand_in_line(self, state: str, **line: Any) -> None:
+        """As one that waits, or is offered a seat."""
+        before = {"place": 3, "length": 7, "moved_at": None, "waited_seconds": 2700, "offer_ends_at": None}
+        self.beside = {"line": before | line}
+        self.become(state=state)
 
     def cut_streams(self) -> None:
         self._cut.set()
@@ -194,7 +236,9 @@ def api_app(double: ApiDouble) -> FastAPI:
         return {"status": "ok"}
 
     app.include_router(_workshops(double), prefix="/api/v1/workshops")
+    app.include_router(_changes(double), prefix="/api/v1/registrations")
     app.include_router(_registrations(double), prefix="/api/v1/registrations")
+    app.include_router(_asked(double), prefix="/api/v1/registrations")
 
     @app.post("/api/v1/mails/unsubscribe/{token}")
     async def unsubscribe(token: str) -> dict[str, bool]:
@@ -204,7 +248,21 @@ def api_app(double: ApiDouble) -> FastAPI:
         return {"unsubscribed": True}
 
     app.include_router(_badges(double), prefix="/api/v1/badges")
-    app.include_router(_changes(double), prefix="/api/v1/registrations")
+
+    @app.get("/api/v1/statistics/public")
+    async def figures() -> dict[str, int]:
+        return {"registrations": 4212, "persons": 2986, "workshops_active": 1, "sessions_running": 18}
+
+    @app.get("/api/v1/special-badges")
+    async def special() -> dict[str, Any]:
+        return {"items": [SPECIAL]}
+
+    @app.get("/api/v1/join/{code}")
+    async def join(code: str) -> dict[str, Any]:
+        if code != CODE:
+            raise NotFound("no such class")
+        return JOINED
+
     return app
 
 
@@ -212,8 +270,21 @@ def _workshops(double: ApiDouble) -> APIRouter:
     router = APIRouter()
 
     @router.get("")
-    async def workshops() -> WorkshopList:
-        return WorkshopList(items=double.workshops)
+    async def workshops(if_none_match: Annotated[str | None, Header()] = None) -> Response:
+        body = WorkshopList(items=double.workshops).model_dump_json()
+        etag = f'"{hashlib.sha256(body.encode()).hexdigest()}"'
+        if if_none_match == etag:
+            return Response(status_code=304, headers={"ETag": etag})
+        double.catalogue_sent += 1
+        return Response(body, media_type="application/json", headers={"ETag": etag})
+
+    @router.get("/popular")
+    async def popular() -> dict[str, list[str]]:
+        return {"items": double.popular}
+
+    @router.get("/{notebook}/badge.{kind}")
+    async def badge(notebook: str, kind: str) -> Response:
+        return Response(f"drawn as {kind}", media_type=f"image/{kind}")
 
     @router.get("/{notebook}")
     async def one(notebook: str) -> WorkshopView:
@@ -283,9 +354,10 @@ def _registrations(double: ApiDouble) -> APIRouter:
 
     @router.post("", status_code=201)
     async def register(
-        body: RegistrationRequest, x_forwarded_for: Annotated[str | None, Header()] = None
+        body: RegistrationRequest, request: Request, x_forwarded_for: Annotated[str | None, Header()] = None
     ) -> NewRegistrationView:
         double.requests.append(body)
+        double.bodies.append(await request.json())
         double.visitors.append(x_forwarded_for)
         if double.refusal:
             raise double.refusal
@@ -294,9 +366,9 @@ def _registrations(double: ApiDouble) -> APIRouter:
         return NewRegistrationView(**double.view.model_dump(), browser_key=BROWSER_KEY)
 
     @router.get("/{token}")
-    async def show(token: str) -> RegistrationView:
+    async def show(token: str) -> JSONResponse:
         _known(token)
-        return double.view
+        return JSONResponse(double.view.model_dump(mode="json") | double.beside)
 
     @router.get("/{token}/events")
     async def events(token: str, request: Request) -> StreamingResponse:
@@ -309,6 +381,52 @@ def _registrations(double: ApiDouble) -> APIRouter:
         _known(token)
         double.ended += 1
         double.happen("ended", "ended", by="person")
+        return double.view
+
+    return router
+
+
+def _asked(double: ApiDouble) -> APIRouter:
+    """What a person may ask for beside changing the session."""
+    router = APIRouter()
+
+    @router.get("/{token}/feedback")
+    async def feedback(token: str) -> dict[str, Any]:
+        _known(token)
+        if double.feedback is None:
+            raise NotFound("none was given")
+        return double.feedback
+
+    @router.put("/{token}/feedback")
+    async def give(token: str, body: FeedbackRequest) -> dict[str, Any]:
+        _known(token)
+        double.feedback = body.model_dump()
+        return double.feedback
+
+    @router.get("/{token}/badges")
+    async def earned(token: str) -> dict[str, Any]:
+        _known(token)
+        return {"items": double.earned}
+
+    @router.get("/{token}/calendar.ics")
+    async def calendar(token: str) -> Response:
+        _known(token)
+        return Response("BEGIN:VCALENDAR", media_type="text/calendar")
+
+    @router.delete("/{token}/data")
+    async def erase(token: str) -> dict[str, str]:
+        _known(token)
+        double.acts.append("erase")
+        return {}
+
+    @router.post("/{token}/{act}", include_in_schema=False)
+    async def act(token: str, act: str, request: Request) -> RegistrationView:
+        _known(token)
+        if act not in {"credentials", "help", "take"}:
+            raise NotFound("no such act")
+        if double.refusal:
+            raise double.refusal
+        double.acts.append(act)
         return double.view
 
     return router

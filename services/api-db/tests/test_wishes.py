@@ -1,5 +1,6 @@
 """Booking a file of wishes: what fits is booked and stays, what does not is told, and nobody loses his seat."""
 
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -124,6 +125,17 @@ grenoble.test:
         7: "is wished for on line 2 already",
     }
     assert "is grenoble meant?" in reasons(report)[5]
+
+
+async def test_a_range_is_never_smaller_than_a_class_that_is_ahead(api: Api, wisher: Wisher) -> None:
+    operator = await Operator.of(api)
+    await wisher.book("Grenoble:\n  WKSHP-API101: {seats: 20, capacity: 20}\n")
+    begins = datetime.now(UTC) + timedelta(days=3)
+    times = {"starts_at": begins.isoformat(), "ends_at": (begins + timedelta(hours=2)).isoformat()}
+    taught = {"workshop": "WKSHP-API101", "location": 1, "seats": 3, "title": "Rest", **times}
+    await operator.done("POST", "/classes", taught)
+    assert "a class has booked" in reasons(await wisher.book("Grenoble:\n  WKSHP-API101: 2\n"))[2]
+    assert reasons(await wisher.book("Grenoble:\n  WKSHP-API101: 10\n")) == {}
 
 
 async def test_a_range_that_is_being_reset_and_a_closed_one_are_told(api: Api, wisher: Wisher) -> None:

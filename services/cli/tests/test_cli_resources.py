@@ -54,6 +54,9 @@ async def test_workshops(platform: Platform, operator: Terminal) -> None:
     assert (await platform.api.register()).status_code == 409
     await operator.json("workshops", "activate", WORKSHOP)
     assert (await platform.api.register()).status_code == 201
+    kept = await operator.json("workshops", "ready", WORKSHOP, "--location", 1, "--minimum", 1, "--maximum", 2)
+    assert (kept["ready_minimum"], kept["ready_maximum"], kept["ready_target"]) == (1, 2, 1)
+    assert await operator.json("workshops", "ready", WORKSHOP, "--location", 1) == kept
     report = await operator.json("workshops", "sync", "--dry-run")
     assert report["applied"] is False
 

@@ -45,6 +45,9 @@ class Api:
         """A file as it is."""
         return self._call("POST", path, query, content=content, headers={"Content-Type": media_type})
 
+    def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+        return self._call("PATCH", path, {}, body)
+
     def put(self, path: str, body: Mapping[str, Any]) -> Any:
         return self._call("PUT", path, {}, body)
 

@@ -12,6 +12,11 @@ app = group("workshops", "The catalogue, and whether a workshop takes people.")
 
 COLUMNS = ("notebook", "name", "active", "room", "seats", "duration_seconds", "paused")
 
+READY = ("workshop", "location", "ready_minimum", "ready_maximum", "ready_target", "ready_seats", "room")
+
+AtOption = Annotated[int, typer.Option("--location", min=1, help="The location's id.")]
+MinimumOption = Annotated[int | None, typer.Option("--minimum", min=0, help="So many, whatever the demand.")]
+MaximumOption = Annotated[int | None, typer.Option("--maximum", min=0, help="With the demand; 0: the minimum alone.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show the difference and change nothing.")]
 ForceOption = Annotated[
     bool, typer.Option("--force", help="Retire workshops even where a content folder is missing or empty.")
@@ -32,6 +37,23 @@ def show(call: Call, workshop: WorkshopArgument) -> None:
     with call.api() as api:
         placements = api.get(f"workshops/{workshop}/placements")["items"]
         call.out.thing(api.get(f"workshops/{workshop}") | {"placements": placements})
+
+
+@command(app, "ready")
+def ready(
+    call: Call,
+    workshop: WorkshopArgument,
+    location: AtOption,
+    minimum: MinimumOption = None,
+    maximum: MaximumOption = None,
+) -> None:
+    """How many seats are kept deployed ahead at a location; without a number, how many there are."""
+    bounds = {"ready_minimum": minimum, "ready_maximum": maximum}
+    wanted = {name: seats for name, seats in bounds.items() if seats is not None}
+    path = f"workshops/{workshop}/placements/{location}"
+    with call.api() as api:
+        placement = api.patch(path, wanted) if wanted else api.get(path)
+    call.out.thing({name: placement[name] for name in READY})
 
 
 @command(app, "sync")

@@ -15,6 +15,7 @@ from wod_api_db.db import now
 from wod_api_db.locations.health import SILENCE
 from wod_api_db.locations.models import Location
 from wod_api_db.pauses.models import Pause
+from wod_api_db.ready.policy import HAS_POLICY, is_short, target
 from wod_api_db.registrations.room import is_open, last_public_seat, room
 from wod_api_db.states import OUTSTANDING
 from wod_api_db.students.models import Student
@@ -30,7 +31,7 @@ _NOBODYS = and_(CommandRow.registration_id.is_(None), CommandRow.state.in_(OUTST
 
 #: Whether there is anything to look after, by partial indexes.
 DUE = or_(
-    exists().where(Placement.ready_minimum > 0),
+    exists().where(HAS_POLICY),
     exists().where(DEPLOYED_AHEAD),
     exists().where(Student.prepared_placement_id.is_not(None)),
     exists().where(_NOBODYS),
@@ -100,7 +101,7 @@ async def surplus(session: AsyncSession, limit: int) -> Sequence[tuple[Student, 
         select(Student, Workshop.notebook)
         .join(Placement, Placement.id == Student.prepared_placement_id)
         .join(Workshop, Workshop.id == Placement.workshop_id)
-        .where(Student.state == StudentState.READY, newer >= Placement.ready_minimum + demand())
+        .where(Student.state == StudentState.READY, newer >= target() + demand())
         .order_by(Student.id)
         .limit(limit)
         .with_for_update(of=Student, skip_locked=True)
@@ -112,8 +113,9 @@ async def surplus(session: AsyncSession, limit: int) -> Sequence[tuple[Student, 
 async def wanting(session: AsyncSession) -> Sequence[Wanting]:
     """Placements with fewer ready seats than they are to keep, where one may be made now.
 
-    Only for as many as it would let in and its classes have booked, only where the agent speaks, and not while it makes
-    labs for people, but for the sake of a class. Those of classes come first.
+    Only for as many as it would let in and its classes have booked, and only where the agent speaks. Where it makes labs
+    for people, or has little memory or disk left, only for the sake of a class. Those of classes come first, then what
+    is missing of a minimum, then what the demand asks for.
     """
     have = (
         select(func.count())
@@ -125,7 +127,7 @@ async def wanting(session: AsyncSession) -> Sequence[Wanting]:
         .scalar_subquery()
     )
     of_classes = demand() - have
-    missing = func.least(Placement.ready_minimum, room()) + of_classes
+    missing = func.least(target(), room()) + of_classes
     busy = exists().where(
         CommandRow.location_id == Placement.location_id,
         CommandRow.verb == Verb.CREATE,
@@ -137,7 +139,7 @@ async def wanting(session: AsyncSession) -> Sequence[Wanting]:
         .join(Placement.location)
         .options(contains_eager(Placement.workshop))
         .where(
-            or_(Placement.ready_minimum > 0, exists().where(Class.placement_id == Placement.id, DEPLOYED_AHEAD)),
+            or_(HAS_POLICY, exists().where(Class.placement_id == Placement.id, DEPLOYED_AHEAD)),
             is_open(),
             Workshop.active,
             Workshop.retired_at.is_(None),
@@ -148,10 +150,10 @@ async def wanting(session: AsyncSession) -> Sequence[Wanting]:
                 or_(Pause.location_id.is_(None), Pause.location_id == Placement.location_id),
                 or_(Pause.workshop_id.is_(None), Pause.workshop_id == Placement.workshop_id),
             ),
-            or_(~busy, of_classes > 0),
+            or_(and_(~busy, ~is_short()), of_classes > 0),
             missing > 0,
         )
-        .order_by((of_classes > 0).desc(), Placement.id)
+        .order_by((of_classes > 0).desc(), have >= Placement.ready_minimum, Placement.id)
         .execution_options(populate_existing=True)
     )
     return [Wanting(*row) for row in await session.execute(query)]

@@ -1,6 +1,7 @@
 """What stands in the rows right now, for Prometheus: two statements over partial indexes, at most every few seconds."""
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from prometheus_client import CollectorRegistry, generate_latest
@@ -10,6 +11,8 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from wod_api_db.ready.figures import figures
+from wod_api_db.ready.schemas import ReadySeats
 from wod_api_db.registrations.room import room
 from wod_api_db.statistics.service import Cached
 from wod_api_db.workshops.models import Placement, Workshop
@@ -17,6 +20,7 @@ from wod_api_db.workshops.models import Placement, Workshop
 log = structlog.get_logger(__name__)
 
 SCRAPE_SECONDS = 3.0
+DAY = timedelta(days=1)
 
 _FAMILIES = {
     "wod_registrations_open": ("Registrations that are not over, by state", ["state"]),
@@ -28,6 +32,10 @@ _FAMILIES = {
     "wod_mails_failed_last_day": ("Mails of the last 24 hours that were given up", []),
     "wod_oldest_mail_seconds": ("Age of the oldest mail that has not left", []),
     "wod_oldest_command_seconds": ("Age of the oldest command that no agent has confirmed", []),
+    "wod_ready_prepared_last_day": ("Seats made ahead in the last 24 hours", []),
+    "wod_ready_found_last_day": ("Registrations that got one of them, and so their lab at once", []),
+    "wod_ready_thrown_away_last_day": ("Those of them that were cleaned unused", []),
+    "wod_ready_idle_seat_hours_last_day": ("Hours that they were ready and without anybody", []),
     "wod_sweep_lag_seconds": ("Since a worker was last at work", []),
     "wod_database_up": ("Whether the figures could be read; without, there are none", []),
 }
@@ -102,13 +110,22 @@ class Gauges:
         try:
             async with self._sessions() as session:
                 rows = (await session.execute(text(_ROWS))).all()
+                ready = await figures(session, datetime.now(UTC) - DAY, datetime.now(UTC))
                 rooms = (await session.execute(_ROOM)).all()
         except (SQLAlchemyError, OSError) as error:
             log.warning("the figures of the rows cannot be read", reason=str(error))
             return [("wod_database_up", (), 0.0)]
         samples: list[Sample] = [(name, labels, value) for name, labels, value in rows]
         samples += [("wod_workshop_room", (notebook,), float(left)) for notebook, left in rooms]
+        samples += [(name, (), float(value)) for name, value in _ready(ready)]
         return [*samples, ("wod_database_up", (), 1.0)]
+
+
+def _ready(ready: ReadySeats) -> Iterator[tuple[str, float]]:
+    yield "wod_ready_prepared_last_day", ready.prepared
+    yield "wod_ready_found_last_day", ready.found_ready
+    yield "wod_ready_thrown_away_last_day", ready.thrown_away
+    yield "wod_ready_idle_seat_hours_last_day", ready.idle_seat_hours
 
 
 class _Samples(Collector):

@@ -23,6 +23,8 @@ class Choice:
     until: datetime
     workshop_id: int | None
     location_id: int | None
+    #: its folder, as commands name it
+    workshop: str | None = None
 
 
 def _spread(seconds: str) -> str:

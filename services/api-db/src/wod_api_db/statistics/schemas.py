@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from wod_api_db.ready.schemas import ReadySeats
 from wod_api_db.registrations.schemas import RegistrationState
 from wod_api_db.students.states import StudentState
 
@@ -122,6 +123,13 @@ class Statistics(BaseModel):
                         }
                     ],
                     "ended": [{"state": "ended", "reason": "time", "registrations": 1}],
+                    "ready": {
+                        "prepared": 12,
+                        "failed": 0,
+                        "found_ready": 9,
+                        "thrown_away": 1,
+                        "idle_seat_hours": 14.5,
+                    },
                     "failures": [{"reason": "1-Lab.ipynb:3: WODX is undefined", "registrations": 1}],
                     "completion": {"count": 1, "mean": 80.0, "tenths": [0, 0, 0, 0, 0, 0, 0, 0, 1, 0]},
                     "accepted_after": {"count": 2, "median": 0.2, "p90": 0.3, "p99": 0.3},
@@ -155,6 +163,7 @@ class Statistics(BaseModel):
     deployed_in: Spread = Field(description="From then until the lab is made")
     running_after: Spread = Field(description="From the click until the lab is there")
     login_after: Spread = Field(description="From then until the first login")
+    ready: ReadySeats = Field(description="What seats made ahead were good for, and what they cost")
     seats: list[Seats]
 
 

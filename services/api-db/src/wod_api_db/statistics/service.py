@@ -8,6 +8,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from wod_api_db.ready.figures import figures
 from wod_api_db.statistics import repository
 from wod_api_db.statistics.repository import Choice
 from wod_api_db.statistics.schemas import Moment, PublicStatistics, Statistics
@@ -71,7 +72,7 @@ async def choose(
         raise NotFound(f"there is no workshop {workshop!r}; GET /api/v1/workshops lists them")
     if location is not None and not await repository.has_location(session, location):
         raise NotFound(f"there is no location {location}")
-    return Choice(start, end, workshop_id, location)
+    return Choice(start, end, workshop_id, location, workshop)
 
 
 def _utc(moment: datetime, field: str) -> datetime:
@@ -88,6 +89,7 @@ async def statistics(session: AsyncSession, choice: Choice) -> Statistics:
     step: Literal["hour", "day"] = "hour" if choice.until - choice.since <= HOURS_UP_TO else "day"
     past = await repository.past(session, choice, step)
     present = await repository.present(session, choice)
+    ready = await figures(session, choice.since, choice.until, workshop=choice.workshop, location=choice.location_id)
     types = [row | {"registrations": _of(past["by_session_type"], row)} for row in present["by_session_type"]]
     tenths = past.pop("tenths")
     completion = past["completion"] | {"tenths": [tenths.get(str(tenth), 0) for tenth in range(10)]}
@@ -98,6 +100,7 @@ async def statistics(session: AsyncSession, choice: Choice) -> Statistics:
         "over_time": list(_every_step(choice, step, past["over_time"])),
         "by_session_type": types,
         "completion": completion,
+        "ready": ready,
         "seats": present["seats"],
         "workshops_active": sum(row["workshops_active"] for row in types),
         "sessions_running": sum(row["sessions_running"] for row in types),

@@ -3,10 +3,12 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import Integer, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
+from wod_api_db.classes.models import Class
+from wod_api_db.db import now
 from wod_api_db.locations.models import Location
 from wod_api_db.registrations.models import Registration
 from wod_api_db.students.models import Student
@@ -63,6 +65,21 @@ async def held(session: AsyncSession, location_ids: Collection[int]) -> Mapping[
     found: dict[int, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
     for location_id, notebook, number in await session.execute(query):
         found[location_id][notebook].add(number)
+    return found
+
+
+async def booked(session: AsyncSession, location_ids: Collection[int]) -> Mapping[int, Mapping[str, int]]:
+    """Seats of the largest class that is on or ahead, by location and workshop."""
+    query = (
+        select(Placement.location_id, Workshop.notebook, func.max(Class.seats + cast(Class.speaker_seat, Integer)))
+        .join(Placement, Placement.id == Class.placement_id)
+        .join(Workshop, Workshop.id == Placement.workshop_id)
+        .where(Placement.location_id.in_(location_ids), Class.ended_at.is_(None), Class.ends_at > now)
+        .group_by(Placement.location_id, Workshop.notebook)
+    )
+    found: dict[int, dict[str, int]] = defaultdict(dict)
+    for location_id, notebook, seats in await session.execute(query):
+        found[location_id][notebook] = seats
     return found
 
 

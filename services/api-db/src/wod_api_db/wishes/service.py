@@ -24,11 +24,13 @@ from wod_common.wod_yml import SeatRange
 
 @dataclass
 class _Place:
-    """One location: its placements, the seats that people are in, and its wishes, each by workshop."""
+    """One location: its placements, the seats that people are in or classes have booked, and its wishes, each by workshop."""
 
     location: Location
     placements: Mapping[str, Placement]
     held: Mapping[str, set[int]]
+    #: seats of the largest class ahead
+    booked: Mapping[str, int]
     wishes: dict[str, Wish] = field(default_factory=dict)
 
 
@@ -68,7 +70,12 @@ async def _places(session: AsyncSession, wishes: Sequence[Wish], outcome: Outcom
         await repository.lock(session, ids)
     placements = await repository.placements(session, ids)
     held = await repository.held(session, ids)
-    places = {row.id: _Place(row, placements.get(row.id, {}), held.get(row.id, {})) for row in known if row.id in ids}
+    classes = await repository.booked(session, ids)
+    places = {
+        row.id: _Place(row, placements.get(row.id, {}), held.get(row.id, {}), classes.get(row.id, {}))
+        for row in known
+        if row.id in ids
+    }
     for wish, location in found:
         if location is None:
             outcome.refuse(wish, f"no location has this name or host name{_meant(wish.location, [*names])}")
@@ -102,6 +109,10 @@ def _hindrance(place: _Place, wish: Wish, workshop: Workshop | None) -> str | No
     if placement is None:
         missing = lacking(place.location, workshop)
         return why_refused(wish.workshop, place.location, missing) if missing else None
+    if wish.seats < place.booked.get(wish.workshop, 0):
+        return (
+            f"a class has booked {place.booked[wish.workshop]} of its seats; wish for as many, or move the class first"
+        )
     standing = _range(placement)
     stays = wish.seats == standing.seats and wish.fixed in (None, standing)
     if placement.range_reset is not None and not stays:

@@ -75,7 +75,8 @@ class Placement(Base):
         CheckConstraint("capacity >= 0", name="placements_capacity_is_not_negative"),
         CheckConstraint("first_seat < last_seat OR NOT speaker_seat", name="placements_speaker_is_not_alone"),
         CheckConstraint("ready_minimum >= 0", name="placements_ready_minimum_is_not_negative"),
-        Index("placements_with_ready_seats", "id", postgresql_where=text("ready_minimum > 0")),
+        CheckConstraint("ready_maximum >= 0", name="placements_ready_maximum_is_not_negative"),
+        Index("placements_with_ready_seats", "id", postgresql_where=text("ready_minimum > 0 OR ready_maximum > 0")),
         Index("placements_range_reset", "id", postgresql_where=text("range_reset IS NOT NULL")),
     )
 
@@ -95,8 +96,9 @@ class Placement(Base):
     #: nobody is let in while this is set
     range_reset: Mapped[RangeReset | None] = state_column(RangeReset, nullable=True)
 
-    #: the operator's choice: so many seats are deployed ahead
+    #: the operator's choice: so many seats are deployed ahead, and with the demand up to so many
     ready_minimum: Mapped[int] = mapped_column(server_default="0")
+    ready_maximum: Mapped[int] = mapped_column(server_default="0")
     #: of seats that could not be: how many in a row, and when the next one is tried
     ready_failures: Mapped[int] = mapped_column(server_default="0")
     ready_retry_at: Mapped[datetime | None]

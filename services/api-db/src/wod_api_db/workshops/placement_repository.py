@@ -1,28 +1,45 @@
 """Every query about placements that operators act on."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager, joinedload
 
 from wod_api_db.db import now
+from wod_api_db.ready.policy import target
 from wod_api_db.registrations.models import Registration
 from wod_api_db.registrations.room import room
 from wod_api_db.students.models import Student
+from wod_api_db.students.states import StudentState
 from wod_api_db.workshops.models import Placement, Workshop
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A placement with what is counted of it."""
+
+    placement: Placement
+    room: int
+    ready_target: int
+    ready_seats: int
 
 
 async def workshop(session: AsyncSession, notebook: str) -> Workshop | None:
     return (await session.execute(select(Workshop).where(Workshop.notebook == notebook))).scalar_one_or_none()
 
 
-async def of_workshop(
-    session: AsyncSession, workshop_id: int, location_id: int | None = None
-) -> Sequence[tuple[Placement, int]]:
-    """The workshop's placements in the order in which they are tried, each with its room."""
+async def of_workshop(session: AsyncSession, workshop_id: int, location_id: int | None = None) -> Sequence[Shown]:
+    """The workshop's placements in the order in which they are tried."""
+    ready = (
+        select(func.count())
+        .where(Student.prepared_placement_id == Placement.id, Student.state == StudentState.READY)
+        .correlate(Placement)
+        .scalar_subquery()
+    )
     query = (
-        select(Placement, room())
+        select(Placement, room(), target(), ready)
         .options(joinedload(Placement.location))
         .where(Placement.workshop_id == workshop_id)
         .order_by(Placement.rank, Placement.id)
@@ -30,7 +47,7 @@ async def of_workshop(
     if location_id is not None:
         query = query.where(Placement.location_id == location_id)
     rows = await session.execute(query.execution_options(populate_existing=True))
-    return [(row[0], row[1]) for row in rows]
+    return [Shown(*row) for row in rows]
 
 
 async def lock(session: AsyncSession, workshop_id: int, location_id: int) -> Placement | None:

@@ -12,7 +12,7 @@ from wod_api_db.db import SessionDep
 from wod_api_db.locations.schemas import LARGEST_SEATS, LocationId, LocationPath
 from wod_api_db.workshops import placement_repository as repository
 from wod_api_db.workshops import placing
-from wod_api_db.workshops.models import Placement, RangeReset
+from wod_api_db.workshops.models import RangeReset
 from wod_common.problems import Conflict, Forbidden, NotFound, Unauthorized, Unprocessable, responses
 
 router = APIRouter(prefix="/api/v1/workshops/{notebook}", tags=["placements"])
@@ -41,6 +41,9 @@ _EXAMPLE: dict[str, Any] = {
     "reset_range": False,
     "range_reset": None,
     "ready_minimum": 2,
+    "ready_maximum": 10,
+    "ready_target": 4,
+    "ready_seats": 3,
 }
 
 
@@ -75,6 +78,9 @@ class PlacementChange(BaseModel):
     ready_minimum: Annotated[int, Field(ge=0, le=LARGEST_SEATS)] | None = Field(
         default=None, description="So many seats are deployed ahead, and handed over at once to whoever registers"
     )
+    ready_maximum: Annotated[int, Field(ge=0, le=LARGEST_SEATS)] | None = Field(
+        default=None, description="With the demand, up to so many; 0 keeps the minimum alone"
+    )
     closed: bool | None = Field(default=None, description="A closed placement takes nobody; who is in stays")
 
     @model_validator(mode="after")
@@ -103,7 +109,10 @@ class PlacementView(BaseModel):
     closed_at: datetime | None
     reset_range: bool
     range_reset: RangeReset | None = Field(description="Where the reset of the whole range stands, if there is one")
-    ready_minimum: int = Field(description="How many seats are kept deployed ahead")
+    ready_minimum: int = Field(description="How many seats are kept deployed ahead, whatever the demand")
+    ready_maximum: int = Field(description="How many with the demand; 0 where it is not followed")
+    ready_target: int = Field(description="How many shall be ready now")
+    ready_seats: int = Field(description="How many are")
 
 
 class PlacementList(BaseModel):
@@ -163,17 +172,18 @@ async def move_workshop(notebook: Notebook, move: Move, session: SessionDep, adm
 async def _listed(session: AsyncSession, notebook: str) -> PlacementList:
     workshop = await placing.workshop_named(session, notebook)
     rows = await repository.of_workshop(session, workshop.id)
-    return PlacementList(items=[_view(notebook, row, room) for row, room in rows])
+    return PlacementList(items=[_view(notebook, row) for row in rows])
 
 
 async def _shown(session: AsyncSession, notebook: str, location_id: int) -> PlacementView:
     workshop = await placing.workshop_named(session, notebook)
-    for row, room in await repository.of_workshop(session, workshop.id, location_id):
-        return _view(notebook, row, room)
+    for row in await repository.of_workshop(session, workshop.id, location_id):
+        return _view(notebook, row)
     raise placing.nowhere(notebook, location_id)
 
 
-def _view(notebook: str, placement: Placement, room: int) -> PlacementView:
+def _view(notebook: str, shown: repository.Shown) -> PlacementView:
+    placement = shown.placement
     return PlacementView(
         workshop=notebook,
         location=placement.location_id,
@@ -183,10 +193,13 @@ def _view(notebook: str, placement: Placement, room: int) -> PlacementView:
         capacity=placement.capacity,
         speaker_seat=placement.speaker_seat,
         rank=placement.rank,
-        room=room,
+        room=shown.room,
         imported=placement.imported,
         closed_at=placement.closed_at,
         reset_range=placement.reset_range,
         range_reset=placement.range_reset,
         ready_minimum=placement.ready_minimum,
+        ready_maximum=placement.ready_maximum,
+        ready_target=shown.ready_target,
+        ready_seats=shown.ready_seats,
     )

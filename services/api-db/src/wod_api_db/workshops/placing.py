@@ -97,10 +97,11 @@ async def change(
         placement.speaker_seat = wanted.get("speaker_seat", placement.speaker_seat)
         placement.rank = wanted.get("rank", placement.rank)
         placement.reset_range = wanted.get("reset_range", placement.reset_range)
-        if "ready_minimum" in wanted:
-            _can_be_kept_ready(location, wanted["ready_minimum"])
+        for bound in wanted.keys() & {"ready_minimum", "ready_maximum"}:
+            _can_be_kept_ready(location, bound, wanted[bound])
+            setattr(placement, bound, wanted[bound])
             # whoever changes it wants to see now whether it works
-            placement.ready_minimum, placement.ready_retry_at = wanted["ready_minimum"], None
+            placement.ready_retry_at = None
         reopened = wanted.get("closed") is False and placement.closed_at is not None
         if "closed" in wanted:
             placement.closed_at = (placement.closed_at or now) if wanted["closed"] else None
@@ -122,11 +123,11 @@ def _speaker_is_not_alone(placement: Placement) -> None:
         raise Unprocessable(message, errors=[{"field": "speaker_seat", "message": message}])
 
 
-def _can_be_kept_ready(location: Location, minimum: int) -> None:
-    if minimum and location.capabilities is not None and Capability.KEPT_HOME not in location.capabilities:
+def _can_be_kept_ready(location: Location, bound: str, seats: int) -> None:
+    if seats and location.capabilities is not None and Capability.KEPT_HOME not in location.capabilities:
         raise Conflict(
             f"{location.name} keeps no files while nobody is in a seat, so no seat can be ready there: "
-            "set ready_minimum to 0, or raise it where the location delivers through Ansible"
+            f"set {bound} to 0, or raise it where the location delivers through Ansible"
         )
 
 

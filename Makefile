@@ -8,14 +8,16 @@ SERVICES := $(sort $(dir $(wildcard services/*/pyproject.toml infra/*/pyproject.
 PROJECTS := $(addsuffix pyproject.toml,$(SERVICES))
 BIN := .venv/bin
 STAMP := .venv/.installed
-SOURCES := $(wildcard services/*/src infra/*/src infra/lints)
+# hadolint, helm, mkdocs and other programs for files; apart from what the platform runs on
+TOOLS := .tools/.installed
+SOURCES := $(wildcard services/*/src infra/*/src infra/lints infra/containers)
 # one by one: each has a conftest of its own
 TESTS := $(dir $(wildcard services/*/tests/. services/*/tests/*/conftest.py infra/*/tests/. tests/*/*.py tests/*/*/*.py))
 # tests that share nothing but the machine; the others start hubs whose students have the same uids, browsers, platforms
 PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile
 PLAYBOOKS := services/backend-agent/src/wod_backend_agent/playbooks
 
-.PHONY: help demo demo-clean test lint types bench screenshots fuzz clean lock
+.PHONY: help tools demo demo-clean test lint types bench screenshots fuzz check-containers clean lock
 
 help:
 	@echo 'make demo        the whole platform on this machine, until Ctrl-C; portal at http://127.0.0.1:8080'
@@ -25,7 +27,8 @@ help:
 	@echo 'make bench       measure the whole road on the real stack, and what the past costs; some seven minutes; into var/bench'
 	@echo 'make screenshots  a picture of every page of the portal, at three widths, light and dark, into var/screenshots'
 	@echo 'make fuzz        call the APIs with thousands of inputs of all kinds; WOD_FUZZ_EXAMPLES for each way of a route'
-	@echo 'make lock        choose the newest dependencies, write requirements.lock'
+	@echo 'make check-containers  build every Containerfile and run the platform from what was built; root, buildah, debootstrap'
+	@echo 'make lock        choose the newest dependencies, write requirements.lock and requirements-tools.lock'
 	@echo 'make clean       remove the virtual environment and caches'
 	@echo
 	@echo 'Settings from the environment: WOD_DEMO_DIR, WOD_NOTEBOOKS, WOD_PRIVATE, WOD_SEATS, WOD_PORTAL_PORT, ...; PYTHON'
@@ -36,6 +39,13 @@ $(STAMP): requirements.lock $(PROJECTS)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation --no-deps $(addprefix -e ,$(SERVICES))
 	@touch $@
+
+$(TOOLS): requirements-tools.lock | $(STAMP)
+	@$(BIN)/python -m venv --clear .tools
+	@.tools/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-tools.lock
+	@touch $@
+
+tools: $(TOOLS)
 
 demo: $(STAMP)
 	@exec $(BIN)/python -m wod_demo
@@ -57,7 +67,7 @@ types: $(STAMP)
 	  $(BIN)/mypy --no-error-summary --exclude "$$below" $$tests || exit 1; \
 	done
 
-test: $(STAMP)
+test: $(STAMP) $(TOOLS)
 	@began=$$SECONDS result=0; \
 	$(MAKE) --no-print-directory lint || exit; \
 	$(BIN)/python -m pytest $(PARALLEL) services || result=$$?; \
@@ -75,14 +85,19 @@ screenshots: $(STAMP)
 fuzz: $(STAMP)
 	@WOD_FUZZ_EXAMPLES=$${WOD_FUZZ_EXAMPLES:-100} $(BIN)/python -m pytest -q services/api-db/tests/test_rest_fuzzed.py
 
+check-containers: $(STAMP)
+	@exec $(BIN)/python infra/containers/check_containers.py
+
 # hatchling and editables build the services without reaching out: they are in the group dev
 lock:
 	@python=$$(infra/find_python); room=$$(mktemp -d); trap 'rm -rf "$$room"' EXIT; \
 	"$$python" -m venv "$$room" && "$$room/bin/pip" install -qq --disable-pip-version-check uv && \
 	"$$room/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-emit-find-links --no-header --no-annotate --no-emit-package wod-common \
-	  $(PROJECTS) pyproject.toml --group dev -o requirements.lock
+	  $(PROJECTS) pyproject.toml --group dev -o requirements.lock && \
+	"$$room/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --no-header --no-annotate --group pyproject.toml:tools -o requirements-tools.lock
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find services infra tests -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

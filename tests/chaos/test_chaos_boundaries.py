@@ -142,6 +142,56 @@ async def test_an_agent_killed_at_any_boundary_does_its_command_once(open_ward: 
             assert trial.completion == calm.completion, at_cleanup
 
 
+@dataclass
+class Ahead:
+    """A seat made ahead and then handed over, each cut off at a boundary or not at all."""
+
+    ward: Ward
+    seat: int
+
+    async def prepare(self, boundary: str | None = None) -> list[str]:
+        self.prepared = create(self.seat).model_copy(update={"verb": Verb.PREPARE, "registration": None})
+        passed = await self.ward.run(self.prepared, boundary)
+        [end] = self.ward.reports.ends(self.prepared)
+        assert end["type"] == "done", end
+        assert "password" not in end
+        self._judge(self.prepared, boundary)
+        self.hooks_ran = self.ward.ran("create", self.seat)
+        assert 1 <= self.hooks_ran <= 1 + self.ward.deaths
+        return passed
+
+    async def hand_over(self, boundary: str | None = None) -> list[str]:
+        command = create(self.seat).model_copy(update={"generation": 2})
+        passed = await self.ward.run(command, boundary)
+        [end] = self.ward.reports.ends(command)
+        assert end["type"] == "done", end
+        self._judge(command, boundary)
+        # what was made ahead is what is handed over
+        assert self.ward.ran("create", self.seat) == self.hooks_ran
+        assert await self.ward.logs_in(self.seat, str(end["password"]))
+        self.made = self.ward.tree(self.seat, str(end["password"]))
+        return passed
+
+    def _judge(self, command: Command, boundary: str | None) -> None:
+        assert [event["type"] for event in self.ward.reports.of(command)].count("accepted") == 1
+        assert self.ward.deaths == (boundary is not None)
+        assert marked(command) == []
+        assert [process for process in self.ward.left if _lives(process)] == []
+
+
+async def test_an_agent_killed_as_it_makes_a_seat_ahead_or_hands_it_over_does_so_once(open_ward: Open) -> None:
+    async with open_ward(True) as ward:
+        calm = Ahead(ward, 1)
+        making, handing = await calm.prepare(), await calm.hand_over()
+        assert any("finish_prepare" in place for place in making)
+        assert any("hand_over" in place for place in handing)
+        for seat, (at_prepare, at_handover) in enumerate(zip_longest(making, handing), 2):
+            trial = Ahead(ward, seat)
+            await trial.prepare(at_prepare)
+            await trial.hand_over(at_handover)
+            assert trial.made == calm.made, (at_prepare, at_handover)
+
+
 async def test_an_api_db_away_through_a_death_hears_everything_once(open_ward: Open) -> None:
     async with open_ward(True) as ward:
         ward.reports.away = True

@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 import uvicorn
@@ -28,12 +29,14 @@ def _workshop(notebook: str, category: list[str], hours: int) -> WorkshopView:
         priority=1,
         session_type="Workshops-on-Demand",
         active=True,
+        created_at=datetime(2026, 11, 1, tzinfo=UTC),
         room=3,
         seats=6,
         pre_requisite="",
         paused=None,
         extensions=1,
         extension_seconds=hours * 1800,
+        created_at=datetime(2026, 11, 1, tzinfo=UTC),
     )
 
 

@@ -1,8 +1,10 @@
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from pydantic import SecretStr
 
@@ -42,3 +44,25 @@ async def test_hub_killed_and_restarted_goes_on_where_it_was(own_hub: HubTrial) 
         assert (await browser.open_lab()).url.path == "/hub/login"
         await client.start_server(seat.name)
     await seat.close_browsers()
+
+
+async def _lets_in(hub: HubTrial, token: str) -> bool:
+    async with httpx.AsyncClient(trust_env=False) as http:
+        answer = await http.get(f"{hub.url}/hub/api/user", headers={"Authorization": f"token {token}"})
+    return answer.status_code == httpx.codes.OK
+
+
+@pytest.mark.parametrize("own_hub", ["one account"], indirect=True)
+async def test_the_agents_token_is_exchanged_and_the_old_one_dies(own_hub: HubTrial) -> None:
+    old, new = own_hub.service_token, secrets.token_hex(16)
+    assert await _lets_in(own_hub, old)
+    own_hub.stop()
+    own_hub.take_service_tokens(new, old)
+    own_hub.start()
+    assert await _lets_in(own_hub, new)
+    assert await _lets_in(own_hub, old)
+    own_hub.stop()
+    own_hub.take_service_tokens(new)
+    own_hub.start()
+    assert await _lets_in(own_hub, new)
+    assert not await _lets_in(own_hub, old)

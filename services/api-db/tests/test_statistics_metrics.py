@@ -21,8 +21,8 @@ from wod_api_db.db import make_engine, make_sessions
 from wod_api_db.registrations import lifecycle, repository
 from wod_api_db.settings import Settings
 from wod_api_db.statistics.gauges import Gauges
-from wod_api_db.statistics.timing import RequestTiming
 from wod_api_db.sweep import sweep
+from wod_common.timing import RequestTiming
 from wod_demo.ports import free_port
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -138,8 +138,9 @@ async def test_an_error_that_nobody_handles_is_counted_too() -> None:
 
 
 async def test_transitions_are_counted_when_they_are_committed(api: Api, agent: AgentDouble) -> None:
-    names = ("wod_registrations_created_total", "wod_sessions_started_total", "wod_deployment_seconds_count")
+    names = ("wod_registrations_created_total", "wod_sessions_started_total")
     before = [counted(name) for name in names]
+    made = counted("wod_deployment_seconds_count", workshop="WKSHP-API101")
     ended = counted("wod_sessions_ended_total", reason="person")
     token = (await api.register()).json()["token"]
     await agent.finish("CREATE", password="x")
@@ -148,6 +149,7 @@ async def test_transitions_are_counted_when_they_are_committed(api: Api, agent: 
     cleaned = counted("wod_seats_cleaned_total")
     await agent.finish("PURGE")
     assert [counted(name) for name in names] == [value + 1 for value in before]
+    assert counted("wod_deployment_seconds_count", workshop="WKSHP-API101") == made + 1
     assert counted("wod_sessions_ended_total", reason="person") == ended + 1
     assert counted("wod_seats_cleaned_total") == cleaned + 1
 

@@ -28,6 +28,7 @@ from wod_backend_agent.app import Outside, create_app, serve
 from wod_backend_agent.database import Database
 from wod_backend_agent.delivery.base import RUN_MARKER, Delivery, DeliveryFailed, Deployment, Progress, Seat
 from wod_backend_agent.delivery.fed_runs import FedRun, Order
+from wod_backend_agent.delivery.inspection import SeatContents
 from wod_backend_agent.hub import HubUnavailable
 from wod_backend_agent.playbooks.library import wod_seat
 from wod_backend_agent.settings import Settings
@@ -74,6 +75,10 @@ class DirectDelivery:
 
     async def clean(self, run: UUID, seat: Seat) -> None:
         await self._seat(run, seat, None)
+
+    async def inspect(self, run: UUID, seat: Seat) -> SeatContents:
+        files = {path.name: path.read_text() for path in seat.home.iterdir()}
+        return SeatContents(files, 0)
 
     @property
     def capabilities(self) -> frozenset[Capability]:

@@ -2,7 +2,9 @@
 
 import os
 import secrets
+import sqlite3
 import sys
+from contextlib import closing, suppress
 from pathlib import Path
 
 from traitlets.config import Config
@@ -30,8 +32,10 @@ ROLES = [
     # the server's token is readable in the student's shell
     {"name": "server", "scopes": ["users:activity!user", "access:servers!server"]},
 ]
-AGENT_ROLE = {"name": "wod-agent", "scopes": ["servers", EVICT_SCOPE], "services": ["wod-agent"]}
-DELIVERING_ROLE = {"name": "wod-delivery", "scopes": [DELIVER_SCOPE], "services": ["wod-agent"]}
+AGENT = "wod-agent"
+DATABASE = "jupyterhub.sqlite"
+AGENT_ROLE = {"name": AGENT, "scopes": ["servers", EVICT_SCOPE], "services": [AGENT]}
+DELIVERING_ROLE = {"name": "wod-delivery", "scopes": [DELIVER_SCOPE], "services": [AGENT]}
 
 
 def configure(c: Config, settings: HubSettings) -> None:
@@ -46,10 +50,10 @@ def configure(c: Config, settings: HubSettings) -> None:
 
 def _configure_hub(c: Config, settings: HubSettings) -> None:
     hub = c.JupyterHub
-    hub.bind_url = f"http://127.0.0.1:{settings.port}"
+    hub.bind_url = f"http://{settings.host}:{settings.port}"
     hub.hub_bind_url = f"http://127.0.0.1:{settings.internal_port}"
     hub.public_url = settings.url
-    hub.db_url = f"sqlite:///{settings.state / 'jupyterhub.sqlite'}"
+    hub.db_url = f"sqlite:///{settings.state / DATABASE}"
     hub.cookie_secret_file = str(settings.state / "cookie_secret")
     # told to stop, a server would lose its storage: with delivery through the hub it outlives a restart
     hub.cleanup_servers = settings.delivery != "hub"
@@ -57,9 +61,20 @@ def _configure_hub(c: Config, settings: HubSettings) -> None:
     hub.shutdown_on_logout = False
     hub.allow_named_servers = False
     hub.load_roles = [*ROLES, AGENT_ROLE, *([DELIVERING_ROLE] if settings.delivery == "hub" else [])]
-    hub.services = [{"name": "wod-agent", "api_token": settings.service_token.get_secret_value()}]
+    hub.services = [{"name": AGENT, "api_token": settings.service_token.get_secret_value()}]
+    if settings.service_token_other:
+        hub.service_tokens = {settings.service_token_other.get_secret_value(): AGENT}
+    forget_service_tokens(settings.state / DATABASE)
     # starts beyond the cores' number wait their turn in SeatSpawner; only a flood is refused
     hub.concurrent_spawn_limit = 100
+
+
+def forget_service_tokens(database: Path) -> None:
+    """JupyterHub keeps every token that it was ever configured with; those that still count are added when it starts."""
+    if not database.exists():
+        return
+    with closing(sqlite3.connect(database)) as connection, connection, suppress(sqlite3.OperationalError):
+        connection.execute("DELETE FROM api_tokens WHERE service_id IS NOT NULL")
 
 
 def _configure_proxy(c: Config, settings: HubSettings) -> None:

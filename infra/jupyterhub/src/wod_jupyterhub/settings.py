@@ -7,6 +7,7 @@ import psutil
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from wod_common.rotation import OtherSecret
 from wod_jupyterhub.limits import MIB
 
 MIN_SECRET = 16  # characters; shorter tokens can be guessed
@@ -15,8 +16,10 @@ MIN_SECRET = 16  # characters; shorter tokens can be guessed
 class HubSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="WOD_HUB_", hide_input_in_errors=True)
 
+    host: str = "127.0.0.1"
+    """Where the port that people need is bound; in a container that is every address of its own."""
     port: int
-    """The only port people need; the two below are for the hub's own processes. All bind to 127.0.0.1."""
+    """The only port people need; the two below are for the hub's own processes and bind to 127.0.0.1."""
     internal_port: int
     proxy_api_port: int
     url: str
@@ -37,6 +40,8 @@ class HubSettings(BaseSettings):
     """The hub's token at the agent."""
     service_token: SecretStr = Field(min_length=MIN_SECRET)
     """The agent's token at the hub."""
+    service_token_other: OtherSecret = None
+    """Taken beside it while the two are exchanged."""
     limit_processes: int = Field(default=512, ge=64)
     """Processes and threads a seat may have; only where seats have a uid each, else it would count all seats."""
     limit_memory: int = Field(default_factory=lambda: max(1024, psutil.virtual_memory().total // MIB // 4), ge=512)

@@ -91,6 +91,11 @@ class HubTrial:
         )  # fmt: skip
         self._environment |= {f"WOD_HUB_LIMIT_{name.upper()}": str(value) for name, value in limits.items()}
 
+    def take_service_tokens(self, token: str, other: str = "") -> None:
+        """From the next start on."""
+        self.service_token = token
+        self._environment |= {"WOD_HUB_SERVICE_TOKEN": token, "WOD_HUB_SERVICE_TOKEN_OTHER": other}
+
     def start(self) -> None:
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(command(), env=self._environment, stdout=output, stderr=output)

@@ -36,7 +36,6 @@ from wod_api_db.settings import Settings
 from wod_api_db.statistics.endpoints import router as statistics
 from wod_api_db.statistics.gauges import Gauges
 from wod_api_db.statistics.service import public_statistics
-from wod_api_db.statistics.timing import RequestTiming
 from wod_api_db.students.endpoints import router as students
 from wod_api_db.wishes.endpoints import router as wishes
 from wod_api_db.workshops.catalogue import Catalogue
@@ -47,7 +46,11 @@ from wod_api_db.workshops.popular import Popular
 from wod_api_db.workshops.syncing_endpoints import router as syncing
 from wod_common.health import health_router
 from wod_common.problems import BadRequest, Unprocessable, add_problem_handlers, responses
+from wod_common.timing import RequestTiming
+from wod_common.tracing import Traced
 
+#: of every location, every ten seconds
+HEARTBEAT = "/api/v1/locations/{location_id}/heartbeat"
 #: without a sighting for this long there is no worker
 WORKER_SILENCE = 10.0
 
@@ -118,6 +121,8 @@ def create_app(settings: Settings) -> FastAPI:
         mount_legacy(app)
     checks = {"database": lambda: _database(engine), "worker": lambda: _worker(engine)}
     app.include_router(health_router(checks, Gauges(sessions).exposition))
+    # within the catalogue's: whoever only looks is not counted one by one
+    app.add_middleware(Traced, believed=True, quiet=frozenset({HEARTBEAT}))
     app.add_middleware(WholeCatalogue)
     app.add_middleware(RequestTiming)
     return app

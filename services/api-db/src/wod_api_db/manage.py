@@ -1,4 +1,4 @@
-"""``python -m wod_api_db.manage migrate``, ``seed FILE`` and ``sync FOLDER...``: what an installation is fed with."""
+"""``python -m wod_api_db.manage migrate``, ``seed FILE``, ``sync FOLDER...`` and ``reseal``: what an installation is fed with."""
 
 import argparse
 import asyncio
@@ -8,6 +8,7 @@ from pathlib import Path
 from wod_api_db.audit.models import AuditEntry
 from wod_api_db.db import make_engine, make_sessions
 from wod_api_db.migrating import migrate
+from wod_api_db.resealing import reseal
 from wod_api_db.seeding import Seed, seed
 from wod_api_db.settings import Settings
 from wod_api_db.workshops.sync_report import SyncReport
@@ -19,6 +20,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m wod_api_db.manage", description=__doc__)
     actions = parser.add_subparsers(dest="action", required=True)
     actions.add_parser("migrate", help="bring the schema up to this release")
+    actions.add_parser("reseal", help="passwords and tokens at rest under the new secret, while two are taken")
     seeding = actions.add_parser("seed", help="location, seats, accounts and workshops from a JSON file; repeatable")
     seeding.add_argument("file", type=Path)
     syncing = actions.add_parser(
@@ -72,6 +74,8 @@ def main() -> int:
         return sync(settings, arguments)
     if arguments.action == "migrate":
         asyncio.run(migrate(settings))
+    elif arguments.action == "reseal":
+        sys.stdout.write(f"{asyncio.run(reseal(settings))} secrets are under the new secret\n")
     else:
         report = asyncio.run(seed(settings, Seed.model_validate_json(arguments.file.read_text())))
         for remark in (*report.refused, *report.notes):

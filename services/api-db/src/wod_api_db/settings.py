@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from wod_api_db.accounts.issuer import Issuer
 from wod_api_db.accounts.tokens import AccessTokens, Role
 from wod_common.proxies import LOOPBACK, TrustedProxies
+from wod_common.rotation import OtherSecret, taken
 from wod_common.sealing import Sealer, derive_key
 from wod_common.tokens import CommandSigner
 
@@ -27,6 +28,8 @@ class Settings(BaseSettings):
     database_url: SecretStr
     #: one secret, at least 32 characters; the keys for its uses are derived from it
     secret: SecretStr = Field(min_length=32)
+    #: taken beside it while the two are exchanged
+    secret_other: OtherSecret = None
     #: PKCS#8 PEM file of the Ed25519 key that signs commands
     command_key: Path
     portal_url: str = "http://127.0.0.1:8080"
@@ -123,16 +126,16 @@ class Settings(BaseSettings):
     @cached_property
     def passwords(self) -> Sealer:
         """Seals the seats' passwords."""
-        return Sealer(self.secret.get_secret_value(), "seat-passwords")
+        return self._sealer("seat-passwords")
 
     @cached_property
     def agent_tokens(self) -> Sealer:
         """Seals the tokens with which commands are sent to the locations' agents."""
-        return Sealer(self.secret.get_secret_value(), "agent-tokens")
+        return self._sealer("agent-tokens")
 
     @cached_property
     def access_tokens(self) -> AccessTokens:
-        return AccessTokens(self.secret)
+        return AccessTokens(self.secret, self.secret_other)
 
     @cached_property
     def issuer(self) -> Issuer | None:
@@ -145,8 +148,21 @@ class Settings(BaseSettings):
     def operator_address(self) -> str:
         return self.operator or self.support
 
+    @property
+    def _secrets(self) -> list[str]:
+        return taken(self.secret, self.secret_other)
+
+    def _sealer(self, purpose: str) -> Sealer:
+        secret, *others = self._secrets
+        return Sealer(secret, purpose, *others)
+
     def key(self, purpose: str) -> bytes:
-        return derive_key(self.secret.get_secret_value(), purpose)
+        """For what is made now."""
+        return self.keys(purpose)[0]
+
+    def keys(self, purpose: str) -> list[bytes]:
+        """For what is checked: while the secret is exchanged there are two."""
+        return [derive_key(secret, purpose) for secret in self._secrets]
 
 
 def gap(attempts: int, *, first: float = 0.5, longest: float = 60.0) -> timedelta:

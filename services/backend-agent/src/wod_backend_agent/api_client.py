@@ -7,6 +7,8 @@ from typing import ClassVar
 import httpx
 from pydantic import SecretStr
 
+from wod_common.tracing import HEADER, current
+
 
 class NotTaken(Exception):
     """What was sent has to be sent again; the message says why and holds nothing of it."""
@@ -49,7 +51,7 @@ class AccountApi:
     async def _send(
         self, method: str, path: str, content: str | None, token: str, seconds: float | None
     ) -> httpx.Response:
-        headers = self._authorization(token)
+        headers = self._authorization(token) | {HEADER: current()}
         return await self._exchange(method, path, content=content, headers=headers, seconds=seconds)
 
     async def _log_in(self, stale: str | None) -> str:

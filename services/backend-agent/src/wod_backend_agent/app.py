@@ -42,6 +42,8 @@ from wod_common.health import health_router
 from wod_common.heartbeat import INTERVAL_SECONDS
 from wod_common.problems import add_problem_handlers
 from wod_common.sealing import Sealer
+from wod_common.timing import RequestTiming
+from wod_common.tracing import Traced
 
 #: Longer than a child takes from its fork to its program. Nothing else runs yet, so waiting may block.
 LOCK_SECONDS = 3.0
@@ -86,6 +88,8 @@ def create_app(settings: Settings, parts: Parts, heartbeat_seconds: float = INTE
         redoc_url=None,
     )
     add_problem_handlers(app)
+    app.add_middleware(Traced, believed=True)
+    app.add_middleware(RequestTiming)
     return app
 
 
@@ -101,7 +105,7 @@ async def _assemble(
 
     journal = Journal(settings.state / "journal.sqlite", changed)
     stack.callback(journal.close)
-    sealer = Sealer(settings.secret.get_secret_value(), "agent-journal")
+    sealer = await _sealer(settings, journal)
     outbox = Outbox(journal, parts.reporter, sealer)
     stack.push_async_callback(outbox.stop)
     prepared = PreparedSeats(journal, parts.delivery, parts.hub, _versions(settings), settings.seat)
@@ -128,7 +132,7 @@ async def _assemble(
     stack.callback(REGISTRY.unregister, collector)
     appliances = _appliances(settings, parts, hooks)
     stack.push_async_callback(appliances.stop)
-    app.include_router(appliances_router(appliances, settings.token))
+    app.include_router(appliances_router(appliances, settings.tokens))
     _route(
         app,
         settings,
@@ -138,6 +142,13 @@ async def _assemble(
         logins,
     )
     return heart
+
+
+async def _sealer(settings: Settings, journal: Journal) -> Sealer:
+    sealer = settings.sealer()
+    if settings.secret_other:
+        await journal.reseal(sealer)
+    return sealer
 
 
 def _completions(settings: Settings, parts: Outside, journal: Journal, scheduler: Scheduler) -> Completions:
@@ -167,8 +178,8 @@ def _route(app: FastAPI, settings: Settings, parts: Outside, intake: Intake, fee
         await intake.journal.probe()
         return "writable"
 
-    app.include_router(commands_router(intake, feed, settings.token))
-    app.include_router(hub_login_router(logins, settings.hub_login_token))
+    app.include_router(commands_router(intake, feed, settings.tokens))
+    app.include_router(hub_login_router(logins, settings.hub_login_tokens))
     # the api-db is not asked: while it is away commands are still taken and reports kept
     app.include_router(health_router({"journal": journal_check, "hub": parts.hub.ready}))
 

@@ -1,7 +1,7 @@
 """``/appliances``: preparing appliances in the background, and what has come of it."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -168,11 +168,11 @@ def _break(run: SetupRun, seat: SeatSetup, error: Exception) -> None:
     seat.state, seat.output = SetupState.FAILED, f"the agent broke: {type(error).__name__}; see its log"
 
 
-def appliances_router(runs: ApplianceRuns, token: SecretStr) -> APIRouter:
+def appliances_router(runs: ApplianceRuns, tokens: Iterable[SecretStr | None]) -> APIRouter:
     router = APIRouter(
         prefix="/appliances",
         tags=["appliances"],
-        dependencies=[Depends(require_token(token))],
+        dependencies=[Depends(require_token(*tokens))],
         responses=responses(Unauthorized),
     )
 

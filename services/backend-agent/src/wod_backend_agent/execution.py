@@ -67,6 +67,10 @@ class Execution:
         }
 
     async def run(self, command: Command, finished: Callable[[], Awaitable[None]]) -> None:
+        with structlog.contextvars.bound_contextvars(trace=command.trace or command.id.hex):
+            await self._run(command, finished)
+
+    async def _run(self, command: Command, finished: Callable[[], Awaitable[None]]) -> None:
         if not await self._journal.begin(command.id):
             return
         began = time.monotonic()
@@ -78,6 +82,7 @@ class Execution:
             await self._break(command, error, began)
         else:
             _observe(command, "done", began)
+            log.info("command done", command=str(command.id), verb=command.verb, student=command.student)
             await finished()
             if done and command.verb is Verb.CREATE:
                 await self._start_server(command, began)

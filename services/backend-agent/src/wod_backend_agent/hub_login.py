@@ -1,5 +1,6 @@
 """``/hub/login``: the hub's authenticator asks here, because the agent alone knows the seats' passwords."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
@@ -21,8 +22,8 @@ class LoginAnswer(BaseModel):
     allowed: bool
 
 
-def hub_login_router(logins: Logins, token: SecretStr) -> APIRouter:
-    router = APIRouter(prefix="/hub", tags=["hub"], dependencies=[Depends(require_token(token))])
+def hub_login_router(logins: Logins, tokens: Iterable[SecretStr | None]) -> APIRouter:
+    router = APIRouter(prefix="/hub", tags=["hub"], dependencies=[Depends(require_token(*tokens))])
 
     @router.post("/login", responses=responses(Unauthorized))
     async def login(request: LoginRequest) -> LoginAnswer:

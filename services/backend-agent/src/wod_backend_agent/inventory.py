@@ -17,6 +17,7 @@ from wod_backend_agent.trees import Trees
 #: In a file that Ansible Vault has encrypted, or a value of which it has.
 VAULT_MARK = b"$ANSIBLE_VAULT;"
 _NO_HOST = "leaves us with no hosts to target"
+_UNREACHED = "Failed to connect to the host via ssh"
 _BROKEN = "YAML parsing failed"
 _CANNOT_OPEN = ("no vault secrets", "vault password", "Vault password", "undecryptable")
 PLATFORM = Path(__file__).parent / "playbooks" / "inventory.yml"
@@ -51,6 +52,11 @@ class Inventory:
             return (
                 f"the overlay's inventory has no host {self.host}: "
                 "add it there, or name another in WOD_AGENT_INVENTORY_HOST"
+            )
+        if _UNREACHED in message:
+            return (
+                f"{self.host} cannot be reached by ssh: try `ssh` with the overlay's address, port and key as the agent's "
+                "account, which needs the host's key in its known_hosts"
             )
         if _BROKEN in message:
             return "\n".join([message, *(fault for path in self.files if (fault := _yaml_fault(path)))])

@@ -33,6 +33,7 @@ from wod_backend_agent.order import Ruling, SeatRecord, SeatsHeld, judge, supers
 from wod_common.commands import Command, CommandState
 from wod_common.events import CommandEvent, EventType
 from wod_common.heartbeat import MOST_LOGINS, SeatLogin
+from wod_common.sealing import Sealer
 
 
 @dataclass(frozen=True)
@@ -192,6 +193,18 @@ class Journal(PreparedJournal, IncidentJournal):
             return [HookResult.model_validate_json(row["body"]) for row in rows]
 
         return await self._database.run(work)
+
+    async def reseal(self, sealer: Sealer) -> None:
+        """All passwords under the secret that seals now, so that the one it is exchanged for can go."""
+
+        def work(db: sqlite3.Connection) -> None:
+            for table in ("commands", "prepared"):
+                found = f"SELECT rowid, sealed_password FROM {table} WHERE sealed_password <> ''"  # noqa: S608 - of ours
+                for rowid, sealed in db.execute(found).fetchall():
+                    change = f"UPDATE {table} SET sealed_password = ? WHERE rowid = ?"  # noqa: S608 - of ours
+                    db.execute(change, (sealer.reseal(sealed), rowid))
+
+        await self._database.run(work)
 
     async def sealed_password(self, command: UUID) -> str | None:
         def work(db: sqlite3.Connection) -> str | None:

@@ -105,6 +105,10 @@ class Outbox:
             del self._bells[command]
 
     async def _deliver(self, pending: PendingReport) -> None:
+        with structlog.contextvars.bound_contextvars(trace=pending.command.trace or pending.command.id.hex):
+            await self._report(pending)
+
+    async def _report(self, pending: PendingReport) -> None:
         try:
             event = self._with_password(pending)
             async for attempt in AsyncRetrying(

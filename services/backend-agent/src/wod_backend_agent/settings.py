@@ -12,6 +12,8 @@ from wod_backend_agent.delivery.base import Seat
 from wod_backend_agent.directory import LdapServer
 from wod_backend_agent.trees import Trees
 from wod_backend_agent.watchdog.rules import MINERS
+from wod_common.rotation import OtherSecret, taken
+from wod_common.sealing import Sealer
 
 PREFIX = "WOD_AGENT_"
 
@@ -61,6 +63,10 @@ class Settings(BaseSettings):
     token: Token
     #: seals passwords in the journal
     secret: Token
+    #: taken beside these three while they are exchanged
+    hub_login_token_other: OtherSecret = None
+    token_other: OtherSecret = None
+    secret_other: OtherSecret = None
     #: commands at a time; each is a run of Ansible, which fills a core
     concurrency: Annotated[int, Field(ge=1)] = os.cpu_count() or 1
     #: a run of Ansible waits this long for another seat before it ends: the next lab need not wait for its start
@@ -170,6 +176,19 @@ class Settings(BaseSettings):
         """Ansible's own variable for it is taken as well."""
         path = self.vault_password_file or Path(os.environ.get("ANSIBLE_VAULT_PASSWORD_FILE", "")).expanduser()
         return path.resolve() if path != Path() else None
+
+    @property
+    def tokens(self) -> tuple[SecretStr | None, ...]:
+        """The gate's."""
+        return self.token, self.token_other
+
+    @property
+    def hub_login_tokens(self) -> tuple[SecretStr | None, ...]:
+        return self.hub_login_token, self.hub_login_token_other
+
+    def sealer(self) -> Sealer:
+        secret, *others = taken(self.secret, self.secret_other)
+        return Sealer(secret, "agent-journal", *others)
 
     def linux_accounts(self) -> LinuxAccounts | None:
         return LinuxAccounts(self.automation_account) if self.accounts == "linux" else None

@@ -8,6 +8,7 @@ from wod_backend_agent.journal import Journal
 from wod_backend_agent.order import NotTheHolder
 from wod_common.commands import CommandState, Verb
 from wod_common.events import EventType
+from wod_common.sealing import Sealer
 
 
 @pytest.fixture
@@ -64,3 +65,13 @@ async def test_a_registration_whose_seat_was_given_on_is_never_let_in_again(jour
     assert await journal.finish_cleaning(purge, None, 1.0)
     with pytest.raises(NotTheHolder):
         await journal.accept(an_unsigned(Verb.CREATE, registration=1), None)
+
+
+async def test_passwords_outlive_the_secret_that_sealed_them(journal: Journal) -> None:
+    create = a_command()
+    await journal.accept(create, Sealer("the old secret", "agent-journal").seal("hunter2"))
+    await journal.accept(a_command(student=8), None)
+    await journal.reseal(Sealer("the new secret", "agent-journal", "the old secret"))
+    sealed = await journal.sealed_password(create.id)
+    assert sealed
+    assert Sealer("the new secret", "agent-journal").open(sealed) == "hunter2"

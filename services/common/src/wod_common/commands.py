@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 WORKSHOP_PATTERN = r"^(?:WKSHP|CHLG)-[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
+#: See ``wod_common.tracing``.
+TRACE_PATTERN = r"^[0-9a-f]{32}$"
+
 #: A folder's name, never a path: it is joined to content folders and homes by processes that run as root.
 WorkshopName = Annotated[str, Field(pattern=WORKSHOP_PATTERN, examples=["WKSHP-API101"])]
 #: The number N in `student<N>`, counted within its location.
@@ -72,6 +75,8 @@ class Command(BaseModel):
     last: StudentNumber | None = None
     #: the first seat of the workshop's range at the location; a listed peer says none, and the author's counts
     first_seat: StudentNumber | None = None
+    #: of the click that it comes from, for the logs; a listed peer says none
+    trace: Annotated[str, Field(pattern=TRACE_PATTERN)] | None = None
     authority: Literal["signed", "listed"] = "signed"
 
     @model_validator(mode="after")

@@ -2,7 +2,7 @@
 
 import base64
 
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -17,10 +17,11 @@ def derive_key(secret: str, purpose: str) -> bytes:
 
 
 class Sealer:
-    """Authenticated encryption of short texts."""
+    """Authenticated encryption of short texts; seals with the first secret, opens what was sealed with any."""
 
-    def __init__(self, secret: str, purpose: str) -> None:
-        self._fernet = Fernet(base64.urlsafe_b64encode(derive_key(secret, purpose)))
+    def __init__(self, secret: str, purpose: str, *others: str) -> None:
+        keys = (base64.urlsafe_b64encode(derive_key(each, purpose)) for each in (secret, *others))
+        self._fernet = MultiFernet([Fernet(key) for key in keys])
 
     def seal(self, text: str) -> str:
         return self._fernet.encrypt(text.encode()).decode()
@@ -30,3 +31,7 @@ class Sealer:
             return self._fernet.decrypt(sealed.encode()).decode()
         except InvalidToken as error:
             raise CannotOpen("sealed with another secret, or damaged") from error
+
+    def reseal(self, sealed: str) -> str:
+        """The same text under the first secret. Raises CannotOpen."""
+        return self.seal(self.open(sealed))

@@ -84,7 +84,7 @@ class CommandSigner:
         return jwt.encode(claims, self.key, "EdDSA", {"kid": _public_jwk(self.key.public_key())["kid"]})
 
 
-_CLAIMED = {"verb", "student", "registration", "generation", "sequence", "workshop", "last", "first_seat"}
+_CLAIMED = {"verb", "student", "registration", "generation", "sequence", "workshop", "last", "first_seat", "trace"}
 
 
 @dataclass(frozen=True)

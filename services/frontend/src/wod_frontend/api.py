@@ -10,6 +10,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from wod_common.problems import ProblemDetails
+from wod_common.tracing import HEADER, current
 from wod_frontend.wire import (
     Badge,
     CorrectedRegistration,
@@ -193,7 +194,8 @@ class Api:
         expected: frozenset[int] = frozenset(),
     ) -> httpx.Response:
         try:
-            response = await self._client.request(method, path, json=json, headers=headers)
+            told = {HEADER: current()} | (headers or {})
+            response = await self._client.request(method, path, json=json, headers=told)
         except httpx.HTTPError as error:
             # without the path: it may hold a personal token, and this text is logged
             raise ApiAway(f"the api-db does not answer: {type(error).__name__}") from error

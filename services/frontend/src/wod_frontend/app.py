@@ -8,6 +8,9 @@ from starlette.staticfiles import StaticFiles
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from wod_common.health import health_router
+from wod_common.rotation import taken
+from wod_common.timing import RequestTiming
+from wod_common.tracing import Traced
 from wod_frontend import acting, badges, catalogue, house, joining, registering, sessions, unsubscribing
 from wod_frontend.api import Api, connect
 from wod_frontend.branding import read_branding
@@ -23,8 +26,8 @@ from wod_frontend.settings import Settings
 
 
 def create_app(settings: Settings) -> FastAPI:
+    guard = FormGuard(taken(settings.secret, settings.secret_other), secure=settings.public_url.scheme == "https")
     branding = read_branding(settings.branding, settings.brand)
-    guard = FormGuard(settings.secret.get_secret_value(), secure=settings.public_url.scheme == "https")
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -48,7 +51,9 @@ def create_app(settings: Settings) -> FastAPI:
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     add_failure_pages(app)
     app.add_middleware(FormLimit)
+    app.add_middleware(Traced)
     app.add_middleware(LanguageChoice, secure=guard.secure)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
+    app.add_middleware(RequestTiming)
     return app

@@ -20,8 +20,9 @@ _NONCE = re.compile(r"[A-Za-z0-9_-]{43}")
 class FormGuard:
     """The cookie holds a random nonce, the form the same nonce signed with a time."""
 
-    def __init__(self, secret: str, *, secure: bool) -> None:
-        self._serializer = URLSafeTimedSerializer(secret, salt="wod-portal-form")
+    def __init__(self, secrets: list[str], *, secure: bool) -> None:
+        """The first secret signs, each is taken."""
+        self._serializer = URLSafeTimedSerializer(secrets[::-1], salt="wod-portal-form")
         self.secure = secure
 
     def nonce(self, request: Request) -> str:

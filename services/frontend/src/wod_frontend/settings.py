@@ -6,6 +6,7 @@ from pydantic import AnyHttpUrl, BaseModel, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from wod_common.proxies import LOOPBACK, TrustedProxies
+from wod_common.rotation import OtherSecret
 
 
 class OidcSettings(BaseModel):
@@ -32,6 +33,8 @@ class Settings(BaseSettings):
     api_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8021")
     #: signs the tokens of the forms
     secret: SecretStr = Field(min_length=16)
+    #: taken beside it while the two are exchanged
+    secret_other: OtherSecret = None
     #: where visitors reach the portal; an https address makes its cookie ``Secure``
     public_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8080")
     brand: str = Field(default="Workshops-on-Demand", min_length=1, max_length=60)

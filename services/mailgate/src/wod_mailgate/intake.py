@@ -74,6 +74,8 @@ class Intake:
         signed = self.authority.authenticate(headers, peer)
         command = self._command(signed, raw)
         facts["command"] = str(command.id)
+        if command.trace:
+            facts["trace"] = command.trace
         if signed is None:
             return await self._take_unsigned(command, peer, deaf)
         return await self._hand_over(command)

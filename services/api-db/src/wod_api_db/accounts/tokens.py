@@ -1,12 +1,15 @@
 """Access tokens of accounts: HS256 JWTs that only the api-db makes and reads, good for 15 minutes unless said otherwise."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 import jwt
 from pydantic import AwareDatetime, BaseModel, ConfigDict, SecretStr, ValidationError, model_validator
 
+from wod_common.rotation import taken
 from wod_common.sealing import derive_key
 
 LIFETIME = timedelta(minutes=15)
@@ -52,10 +55,12 @@ class AccessTokens:
     """Issues and reads tokens under a key derived from the service's secret."""
 
     secret: SecretStr
+    #: its tokens are read as well
+    other: SecretStr | None = None
 
     @property
-    def _key(self) -> bytes:
-        return derive_key(self.secret.get_secret_value(), "access tokens")
+    def _keys(self) -> list[bytes]:
+        return [derive_key(secret, "access tokens") for secret in taken(self.secret, self.other)]
 
     def issue(
         self,
@@ -88,21 +93,14 @@ class AccessTokens:
                 "role": claims.role.value,
                 "location": claims.location_id,
             },
-            self._key,
+            self._keys[0],
             "HS256",
         )
 
     def read(self, token: str) -> Claims:
         """Raises InvalidAccessToken."""
         try:
-            claims = jwt.decode(
-                token,
-                self._key,
-                algorithms=["HS256"],
-                audience=AUDIENCE,
-                issuer=ISSUER,
-                options={"require": ["iss", "aud", "iat", "exp", "sub"]},
-            )
+            claims = self._decode(token)
             return Claims(
                 account_id=claims["sub"],
                 username=claims["username"],
@@ -115,3 +113,22 @@ class AccessTokens:
             raise InvalidAccessToken("the access token has expired; log in again") from error
         except (jwt.InvalidTokenError, ValidationError, KeyError) as error:
             raise InvalidAccessToken("the access token is not valid; log in again") from error
+
+    def _decode(self, token: str) -> dict[str, Any]:
+        *others, last = self._keys
+        for key in others:
+            with suppress(jwt.InvalidSignatureError):
+                return _decode(token, key)
+        return _decode(token, last)
+
+
+def _decode(token: str, key: bytes) -> dict[str, Any]:
+    claims: dict[str, Any] = jwt.decode(
+        token,
+        key,
+        algorithms=["HS256"],
+        audience=AUDIENCE,
+        issuer=ISSUER,
+        options={"require": ["iss", "aud", "iat", "exp", "sub"]},
+    )
+    return claims

@@ -50,6 +50,10 @@ class CommandSender:
         dispatch = await self._claim(command_id)
         if dispatch is None:
             return
+        with structlog.contextvars.bound_contextvars(trace=dispatch.command.trace):
+            await self._send(dispatch)
+
+    async def _send(self, dispatch: Dispatch) -> None:
         transport: CommandTransport = self._by_rest if dispatch.agent else self._by_mail
         failure: TemporarySendingFailure | PermanentSendingFailure | None = None
         try:
@@ -63,12 +67,13 @@ class CommandSender:
             row = await repository.claim(session, command_id, self._settings.lease)
             if row is None:
                 return None
+            registration = await _registration(session, row)
             return Dispatch(
-                command=_wire(row, await _first_seat(session, row)),
+                command=_wire(row, await _first_seat(session, row, registration), registration),
                 attempts=row.attempts,
                 registration_id=row.registration_id,
                 recipient=row.location.command_address,
-                email=await _email(session, row.registration_id),
+                email=registration.email if registration else "",
                 host=row.location.gate_host,
                 port=row.location.gate_port,
                 agent=_agent_access(row.location),
@@ -102,6 +107,7 @@ class CommandSender:
         else:  # the agent's report was quicker than the answer to the sending
             row.due_at = now + self._settings.silence_limit
         await session.flush()
+        log.info("command sent", command=str(row.id), verb=row.verb, attempts=row.attempts)
         if isinstance(holder, Registration):
             await lifecycle.tell(session, holder, "command-sent", verb=row.verb)
 
@@ -122,9 +128,8 @@ async def _give_up(session: AsyncSession, row: CommandRow, holder: Registration 
         await fail_command(session, holder, row, reason)
 
 
-async def _email(session: AsyncSession, registration_id: int | None) -> str:
-    registration = await registrations.read(session, registration_id) if registration_id is not None else None
-    return registration.email if registration else ""
+async def _registration(session: AsyncSession, row: CommandRow) -> Registration | None:
+    return await registrations.read(session, row.registration_id) if row.registration_id is not None else None
 
 
 def _agent_access(location: Location) -> AgentAccess | None:
@@ -134,15 +139,14 @@ def _agent_access(location: Location) -> AgentAccess | None:
     return AgentAccess(location.agent_url, location.sealed_agent_token or "")
 
 
-async def _first_seat(session: AsyncSession, row: CommandRow) -> int | None:
+async def _first_seat(session: AsyncSession, row: CommandRow, registration: Registration | None) -> int | None:
     """Of the range that its registration was taken for, or that the seat is made ahead for."""
     if row.registration_id is None:
         return await first_seat_ahead(session, row.student_id)
-    registration = await registrations.read(session, row.registration_id)
     return registration.range_first if registration else None
 
 
-def _wire(row: CommandRow, first_seat: int | None) -> Command:
+def _wire(row: CommandRow, first_seat: int | None, registration: Registration | None) -> Command:
     return Command(
         id=row.id,
         verb=row.verb,
@@ -154,4 +158,6 @@ def _wire(row: CommandRow, first_seat: int | None) -> Command:
         generation=row.generation,
         sequence=row.sequence,
         first_seat=first_seat,
+        # what nobody has clicked for can still be followed from here on
+        trace=(registration and registration.trace) or row.id.hex,
     )

@@ -41,6 +41,7 @@ class _Letter:
     attempts: int
     recipient: str
     message: EmailMessage
+    trace: str | None
 
 
 class MailSender:
@@ -57,6 +58,10 @@ class MailSender:
         letter = await self._claim(mail_id)
         if letter is None:
             return
+        with structlog.contextvars.bound_contextvars(trace=letter.trace):
+            await self._send(letter)
+
+    async def _send(self, letter: _Letter) -> None:
         failure: _Failure | None = None
         try:
             await self._relay.send(letter.message, self._settings.mail_sender, letter.recipient)
@@ -76,7 +81,8 @@ class MailSender:
                 mail.error = f"withheld: {reason}"
                 await _let_the_next_leave(session, mail)
                 return None
-            return _Letter(mail.id, mail.registration_id, mail.attempts, mail.recipient, message)
+            trace = await registrations.trace_of(session, mail.registration_id)
+            return _Letter(mail.id, mail.registration_id, mail.attempts, mail.recipient, message, trace)
 
     async def _message(self, session: AsyncSession, mail: Mail) -> EmailMessage:
         """Raises Withheld."""
@@ -121,6 +127,7 @@ async def _sent(session: AsyncSession, mail: Mail, registration: Registration | 
     mail.sent_at = now
     mail.error = None
     await session.flush()
+    log.info("mail sent", mail=str(mail.id), template=mail.template)
     if registration is None:
         return
     await lifecycle.tell(session, registration, "mail-sent", template=mail.template)

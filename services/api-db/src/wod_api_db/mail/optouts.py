@@ -19,7 +19,7 @@ async def unsubscribe(session: AsyncSession, token: str, settings: Settings) -> 
     """The address of the token's registration, under every spelling. Again, it changes nothing. Raises NotFound."""
     registration_id = registration_of(token)
     registration = await registrations.read(session, registration_id) if registration_id else None
-    key = settings.key("mail-optouts")
-    if registration is None or not is_valid(key, token, registration.id, registration.email_key):
+    keys = settings.keys("mail-optouts")
+    if registration is None or not is_valid(keys, token, registration.id, registration.email_key):
         raise NotFound("this link belongs to no address that we hold; take it whole from the newest mail")
     await repository.opt_out(session, registration.email_key)

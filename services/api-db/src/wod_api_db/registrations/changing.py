@@ -120,6 +120,7 @@ def _check_correctable(registration: Registration, request: AddressCorrection, s
         raise CorrectionRefused("this session is over; register again with the right address")
     if registration.corrected_at is not None:
         raise CorrectionRefused("the address was corrected once already; end this session and register again")
-    expected = browser_key(settings.key("browser-keys"), registration.id, registration.link_nonce)
-    if not hmac.compare_digest(expected, request.browser_key):
+    keys = settings.keys("browser-keys")
+    expected = [browser_key(key, registration.id, registration.link_nonce) for key in keys]
+    if not any(hmac.compare_digest(each, request.browser_key) for each in expected):
         raise Forbidden("only the browser that registered may correct the address")

@@ -25,6 +25,7 @@ from wod_api_db.registrations.models import Registration
 from wod_api_db.registrations.schemas import RegistrationRequest, RegistrationState
 from wod_api_db.students.models import Student
 from wod_api_db.workshops.models import Workshop
+from wod_common.tracing import current
 
 
 class Outcome(StrEnum):
@@ -103,6 +104,7 @@ async def enter(
         "given_mail": mail,
         "given_message_id": message_id(mail),
         "given_command": uuid4(),
+        "given_trace": current(),
         # what is no code at all is looked up like a wrong one
         "given_code": (codes.read(request.join_code) or "") if request.join_code is not None else None,
         "given_speaks": speaks,

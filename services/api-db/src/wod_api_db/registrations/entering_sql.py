@@ -39,6 +39,7 @@ PARAMETERS = {
     "given_mail": "uuid",
     "given_message_id": "text",
     "given_command": "uuid",
+    "given_trace": "text",
     "given_code": "text",
     "given_speaks": "boolean",
 }
@@ -108,12 +109,12 @@ BEGIN
     IF NOT FOUND THEN outcome := 'full'; RETURN; END IF;
     INSERT INTO registrations AS made (state, workshop_id, placement_id, location_id, student_id, generation, name,
         email, email_key, company, terms_version, link_nonce, duration, range_first, content_version,
-        idempotency_key, request_hash, stuck_at, class_id, class_ends_at, speaks)
+        idempotency_key, request_hash, stuck_at, class_id, class_ends_at, speaks, trace)
     SELECT 'registered', workshop.id, placement.id, placement.location_id, s.id, s.generation + 1, given_name,
         given_email, given_email_key, given_company, given_terms, given_nonce,
         coalesce(booking.ends_at - now(), workshop.duration), placement.first_seat,
         workshop.content_version, given_key, given_hash, now() + given_patience, booking.id, booking.ends_at,
-        given_speaks
+        given_speaks, given_trace
     FROM students s WHERE s.id = seat.id
     ON CONFLICT DO NOTHING
     RETURNING made.id, made.created_at, made.duration INTO registration_id, created_at, duration;

@@ -40,7 +40,9 @@ def warning_lead(duration: timedelta) -> timedelta:
 async def tell(session: AsyncSession, registration: Registration, event: str, **data: Any) -> None:
     """A row of the registration's story; whoever follows it is notified at the commit."""
     await repository.add_event(session, registration.id, event, registration.state, data)
-    count(session, event, data, registration.created_at)
+    # the workshop is what the figures are told apart by; the story has it anyway
+    labels = data | {"workshop": registration.workshop.notebook} if event == "running" else data
+    count(session, event, labels, registration.created_at)
 
 
 def occasion(registration: Registration) -> str:

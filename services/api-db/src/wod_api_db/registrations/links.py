@@ -3,6 +3,7 @@
 import base64
 import hmac
 import re
+from collections.abc import Iterable
 
 _TOKEN = re.compile(r"([1-9][0-9]{0,17})-([A-Za-z0-9_-]{32})")
 
@@ -24,5 +25,6 @@ def registration_of(token: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def is_valid(key: bytes, token: str, registration: int, nonce: str) -> bool:
-    return hmac.compare_digest(token.encode(), personal_token(key, registration, nonce).encode())
+def is_valid(keys: Iterable[bytes], token: str, registration: int, nonce: str) -> bool:
+    """Under any of the keys: while the secret is exchanged there are two."""
+    return any(hmac.compare_digest(token.encode(), personal_token(key, registration, nonce).encode()) for key in keys)

@@ -125,6 +125,8 @@ class Registration(Base):
     idempotency_key: Mapped[str | None]
     #: SHA-256 of the request that came with the key
     request_hash: Mapped[str | None]
+    #: the id of the click that it comes from, in the log of every service
+    trace: Mapped[str | None]
     #: since then nothing leads to the person, in the row or beside it; an empty ``email`` is the beginning of it
     pseudonymised_at: Mapped[datetime | None]
 

@@ -81,6 +81,11 @@ async def read(session: AsyncSession, registration_id: int) -> Registration | No
     return (await session.execute(query)).scalar_one_or_none()
 
 
+async def trace_of(session: AsyncSession, registration_id: int | None) -> str | None:
+    """None where nobody has clicked for it."""
+    return await session.scalar(select(Registration.trace).where(Registration.id == registration_id))
+
+
 async def add_event(
     session: AsyncSession, registration_id: int, kind: str, state: RegistrationState, data: dict[str, Any]
 ) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from wod_api_db.classes.errors import ClassFull, ClassNotOpen, ClassUnknown
@@ -17,6 +18,8 @@ from wod_api_db.registrations.schemas import RegistrationRequest
 from wod_api_db.settings import Settings
 from wod_api_db.statistics.counting import count
 from wod_common.problems import Conflict, NotFound, Problem, Unprocessable
+
+log = structlog.get_logger(__name__)
 
 #: An address that is registered already gets one mail that leads to its session, however often somebody tries.
 REMINDER_GAP = timedelta(minutes=5)
@@ -57,6 +60,7 @@ async def register(
 async def _answer(session: AsyncSession, request: RegistrationRequest, entry: Entry) -> Registration | AlreadyHeld:
     if entry.registration is not None:
         count(session, "registered", {}, entry.registration.created_at)
+        log.info("registered", registration=entry.registration.id, workshop=request.workshop)
         return entry.registration
     if entry.outcome in {Outcome.HELD, Outcome.MADE_BEFORE}:
         assert entry.registration_id is not None
@@ -114,7 +118,7 @@ async def by_token(session: AsyncSession, token: str, settings: Settings, *, loc
     registration_id = registration_of(token)
     find = repository.lock if lock else repository.read
     registration = await find(session, registration_id) if registration_id else None
-    key = settings.key("personal-links")
-    if registration is None or not is_valid(key, token, registration.id, registration.link_nonce):
+    keys = settings.keys("personal-links")
+    if registration is None or not is_valid(keys, token, registration.id, registration.link_nonce):
         raise NotFound("no registration has this personal token; the link in your mail holds it whole")
     return registration

@@ -21,11 +21,13 @@ _CLEANED = Counter("wod_seats_cleaned", "Seats that were given back clean")
 _BROKEN = Counter("wod_seat_cleanings_failed", "Cleanings of a seat that failed")
 _MAIL_SENT = Counter("wod_mails_sent", "Mails that the relay has taken", ["template"])
 _MAIL_FAILED = Counter("wod_mails_refused", "Mails that were given up", ["template"])
+_NOTICED = Counter("wod_notices", "What an operator had to be told, by kind", ["kind"])
 _COMMAND_SENT = Counter("wod_commands_sent", "Commands that a location's gate has taken", ["verb"])
 _INCIDENTS = Counter("wod_registration_incidents", "What agents' watchdogs have told of, by kind", ["kind"])
 _READY = Histogram(
     "wod_deployment_seconds",
     "From the registration to the lab that is there",
+    ["workshop"],
     buckets=(0.5, 1, 2, 3, 5, 8, 13, 20, 30, 60, 120, 300, 600, 1800),
 )
 
@@ -43,6 +45,7 @@ _LABELLED = {
     "mail-sent": (_MAIL_SENT, "template"),
     "mail-failed": (_MAIL_FAILED, "template"),
     "command-sent": (_COMMAND_SENT, "verb"),
+    "notice": (_NOTICED, "kind"),
     "incident": (_INCIDENTS, "kind"),
 }
 
@@ -51,7 +54,7 @@ _UNCOMMITTED = "counts"
 
 
 def count(session: AsyncSession, kind: str, data: dict[str, Any], registered_at: datetime) -> None:
-    """An event of a registration's story, once its transaction is committed; what is rolled back has not happened."""
+    """Something that has happened, once its transaction is committed; what is rolled back has not."""
     session.info.setdefault(_UNCOMMITTED, []).append((kind, data, registered_at))
 
 
@@ -76,4 +79,6 @@ def _count(kind: str, data: dict[str, Any], registered_at: datetime) -> None:
         counter.labels(str(data.get(label, ""))).inc()
     if kind == "running":
         # by this process's clock: a histogram of seconds can bear what it is off
-        _READY.observe(max(0.0, (datetime.now(UTC) - registered_at).total_seconds()))
+        _READY.labels(str(data.get("workshop", ""))).observe(
+            max(0.0, (datetime.now(UTC) - registered_at).total_seconds())
+        )

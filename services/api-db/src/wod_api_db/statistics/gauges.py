@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from sqlalchemy.pool import QueuePool
 
 from wod_api_db.ready.figures import figures
 from wod_api_db.ready.schemas import ReadySeats
@@ -32,6 +33,18 @@ _FAMILIES = {
     "wod_mails_failed_last_day": ("Mails of the last 24 hours that were given up", []),
     "wod_oldest_mail_seconds": ("Age of the oldest mail that has not left", []),
     "wod_oldest_command_seconds": ("Age of the oldest command that no agent has confirmed", []),
+    "wod_jobs_waiting": ("Jobs that no worker has taken", []),
+    "wod_oldest_job_seconds": ("Age of the oldest job that no worker has taken", []),
+    "wod_location_silence_seconds": ("Since the location's agent last spoke", ["location"]),
+    "wod_location_hub_up": ("Whether the location's hub answers its agent", ["location"]),
+    "wod_location_load": ("Load average of the location's host over a minute", ["location"]),
+    "wod_location_cpus": ("Processors of the location's host", ["location"]),
+    "wod_location_memory_total": ("Bytes of memory of the location's host", ["location"]),
+    "wod_location_memory_available": ("Bytes of memory that the location's host has left", ["location"]),
+    "wod_location_disk_total": ("Bytes of the disk with the location's homes", ["location"]),
+    "wod_location_disk_free": ("Bytes that are free on the disk with the location's homes", ["location"]),
+    "wod_database_connections_in_use": ("Connections to the database that this process works with", []),
+    "wod_database_connections_most": ("Connections that this process may have at once", []),
     "wod_ready_prepared_last_day": ("Seats made ahead in the last 24 hours", []),
     "wod_ready_found_last_day": ("Registrations that got one of them, and so their lab at once", []),
     "wod_ready_thrown_away_last_day": ("Those of them that were cleaned unused", []),
@@ -77,6 +90,21 @@ SELECT 'wod_oldest_command_seconds', ARRAY[]::text[], coalesce(extract(epoch FRO
 FROM commands
 WHERE state IN ('queued', 'sent', 'accepted', 'running') AND state IN ('queued', 'sent')
 UNION ALL
+SELECT 'wod_jobs_waiting', ARRAY[]::text[], count(*) FROM pgqueuer WHERE status = 'queued' AND execute_after <= now()
+UNION ALL
+SELECT 'wod_oldest_job_seconds', ARRAY[]::text[], coalesce(extract(epoch FROM now() - min(execute_after)), 0)
+FROM pgqueuer WHERE status = 'queued' AND execute_after <= now()
+UNION ALL
+SELECT 'wod_location_silence_seconds', ARRAY[l.name], extract(epoch FROM now() - l.last_heartbeat_at)
+FROM locations AS l WHERE l.last_heartbeat_at IS NOT NULL
+UNION ALL
+SELECT 'wod_location_hub_up', ARRAY[l.name], CASE l.health ->> 'hub' WHEN 'true' THEN 1 ELSE 0 END
+FROM locations AS l WHERE l.health ->> 'hub' IS NOT NULL
+UNION ALL
+SELECT 'wod_location_' || f.key, ARRAY[l.name], CAST(l.health ->> f.key AS float)
+FROM locations AS l CROSS JOIN unnest(ARRAY['load', 'cpus', 'memory_total', 'memory_available', 'disk_total',
+    'disk_free']) AS f(key) WHERE l.health ->> f.key IS NOT NULL
+UNION ALL
 SELECT 'wod_sweep_lag_seconds', ARRAY[]::text[], extract(epoch FROM clock_timestamp() - max(seen_at))
 FROM workers HAVING count(*) > 0
 """
@@ -96,6 +124,7 @@ class Gauges:
 
     def __init__(self, sessions: async_sessionmaker[AsyncSession]) -> None:
         self._sessions = sessions
+        self._pool: QueuePool = sessions.kw["bind"].pool
         self._cached = Cached(self._read, SCRAPE_SECONDS)
 
     async def exposition(self) -> bytes:
@@ -118,7 +147,13 @@ class Gauges:
         samples: list[Sample] = [(name, labels, value) for name, labels, value in rows]
         samples += [("wod_workshop_room", (notebook,), float(left)) for notebook, left in rooms]
         samples += [(name, (), float(value)) for name, value in _ready(ready)]
-        return [*samples, ("wod_database_up", (), 1.0)]
+        return [*samples, *self._connections(), ("wod_database_up", (), 1.0)]
+
+    def _connections(self) -> list[Sample]:
+        return [
+            ("wod_database_connections_in_use", (), float(self._pool.checkedout())),
+            ("wod_database_connections_most", (), float(self._pool.size())),
+        ]
 
 
 def _ready(ready: ReadySeats) -> Iterator[tuple[str, float]]:

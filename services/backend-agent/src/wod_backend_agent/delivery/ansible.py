@@ -10,6 +10,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import UUID
 
+import structlog
+
 from wod_backend_agent.accounts import LinuxAccounts
 from wod_backend_agent.appliance import SeatPlace
 from wod_backend_agent.content import UnsafeContent, is_notebook, mode, workshop_files, workshop_of
@@ -25,6 +27,8 @@ from wod_backend_agent.processes import end_processes_with
 from wod_backend_agent.trees import Trees
 from wod_common.capabilities import Capability
 from wod_common.wod_yml import FILE as MANIFEST
+
+log = structlog.get_logger()
 
 #: The overlay's tasks around the rendering, by what the playbook calls them.
 _AROUND = {"before": "pre", "after": "post"}
@@ -169,10 +173,7 @@ class AnsibleDelivery:
         inventory = partial(write_inventory, folder, self._trees, self._variables, workshop, seat.number)
         order = WrittenOrder(folder, playbook, inventory, dict(variables or {}), asked, began)
         try:
-            if playbook in ALONE:
-                async with self._places_alone:
-                    return await order.play_alone()
-            return await self._line.do(order)
+            return await self._play(order)
         except DeliveryFailed as failed:
             raise DeliveryFailed(await asyncio.to_thread(order.fault, str(failed))) from None
         except asyncio.CancelledError:
@@ -180,6 +181,15 @@ class AnsibleDelivery:
             raise
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    async def _play(self, order: WrittenOrder) -> dict[str, Any]:
+        if order.playbook in ALONE:
+            async with self._places_alone:
+                result = await order.play_alone()
+        else:
+            result = await self._line.do(order)
+        log.info("Ansible has done its task", command=order.folder.name, playbook=order.playbook)
+        return result
 
     def _scripts(self, names: Sequence[str], manifest: Manifest) -> dict[str, str | None]:
         """Each script to be compiled, with its path where it is not in the workshop. Raises DeliveryFailed."""

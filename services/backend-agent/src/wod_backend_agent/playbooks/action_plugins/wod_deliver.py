@@ -42,7 +42,7 @@ class ActionModule(ActionBase):
             "wod_seat", arguments | {"archive": self._on_target(archive)}, task_vars=task_vars
         )
         if made.get("failed"):
-            return result | self._failed(request, str(made.get("msg")))
+            return result | self._failed(request, _fault(made))
         return result | made
 
     def _on_target(self, archive: Path) -> str:
@@ -60,6 +60,12 @@ class ActionModule(ActionBase):
         report.touch(0o600)
         report.write_text(json.dumps({"msg": message}), encoding="utf-8")
         return {"failed": True, "msg": "see the run's report"}
+
+
+def _fault(made: Mapping[str, Any]) -> str:
+    """With what the target has said where no module has run there, for want of a Python above all."""
+    said = str(made.get("module_stderr") or "").strip().splitlines()
+    return str(made.get("msg")) if made.get("_ansible_parsed") or not said else f"{made.get('msg')}: {said[0][:300]}"
 
 
 def _files(request: Mapping[str, Any], variables: Mapping[str, Any]) -> list[RenderedFile]:

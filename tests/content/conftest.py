@@ -36,7 +36,6 @@ def _workshop(notebook: str, category: list[str], hours: int) -> WorkshopView:
         paused=None,
         extensions=1,
         extension_seconds=hours * 1800,
-        created_at=datetime(2026, 11, 1, tzinfo=UTC),
     )
 
 

@@ -5,15 +5,16 @@ from typing import Literal, Self
 
 import psutil
 from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from wod_common.rotation import OtherSecret
+from wod_common.settings import ServiceSettings
 from wod_jupyterhub.limits import MIB
 
 MIN_SECRET = 16  # characters; shorter tokens can be guessed
 
 
-class HubSettings(BaseSettings):
+class HubSettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="WOD_HUB_", hide_input_in_errors=True)
 
     host: str = "127.0.0.1"
@@ -24,6 +25,9 @@ class HubSettings(BaseSettings):
     proxy_api_port: int
     url: str
     """How a browser reaches the hub, as in the mails."""
+    subdomains: bool = False
+    """Each lab at a name of its own, ``studentN.<host of url>``, so that browsers keep what seats serve apart. Those names
+    lead to the hub's port, and its certificate is for them too."""
     state: Path
     """Database, cookie secret, pid of the proxy, the seats' server logs. Mode 0700."""
     homes: Path
@@ -59,4 +63,10 @@ class HubSettings(BaseSettings):
     def _accounts_need_the_disk(self) -> Self:
         if self.delivery == "hub" and self.accounts == "linux":
             raise ValueError("WOD_HUB_DELIVERY hub has no Linux accounts; leave WOD_HUB_ACCOUNTS at folders")
+        return self
+
+    @model_validator(mode="after")
+    def _one_name_for_deliveries(self) -> Self:
+        if self.delivery == "hub" and self.subdomains:
+            raise ValueError("WOD_HUB_SUBDOMAINS: the agent delivers through one name; leave it out with delivery hub")
         return self

@@ -73,9 +73,16 @@ class HubTrial:
     """One hub with its own state under ``folder``, which a seat's uid must be able to enter."""
 
     def __init__(
-        self, folder: Path, uid_base: int | None, seats: int = 40, *, delivery: str = "ansible", **limits: object
+        self,
+        folder: Path,
+        uid_base: int | None,
+        seats: int = 40,
+        *,
+        delivery: str = "ansible",
+        name: str | None = None,
+        **limits: object,
     ) -> None:
-        """``limits`` are those of ``HubSettings``, such as ``disk=50``."""
+        """``limits`` are those of ``HubSettings``, such as ``disk=50``. With a ``name`` labs have names below it."""
         self.sign_in = SignInDouble()
         self.service_token = secrets.token_hex(16)
         self.uid_base = uid_base
@@ -83,12 +90,13 @@ class HubTrial:
         self.state = folder / "state"
         self.log = folder / "hub.log"
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://{name or '127.0.0.1'}:{self.port}"
         self.homes.mkdir()
         self._environment = environment(
             self.port, free_port(), free_port(), self.state, self.homes, seats, uid_base,
             self.sign_in.url, self.sign_in.token, self.service_token, self.url, delivery,
         )  # fmt: skip
+        self._environment["WOD_HUB_SUBDOMAINS"] = "true" if name else "false"
         self._environment |= {f"WOD_HUB_LIMIT_{name.upper()}": str(value) for name, value in limits.items()}
 
     def take_service_tokens(self, token: str, other: str = "") -> None:
@@ -126,7 +134,8 @@ class HubTrial:
 
     def _answers(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/hub/health", trust_env=False).status_code == httpx.codes.OK
+            address = f"http://127.0.0.1:{self.port}/hub/health"
+            return httpx.get(address, trust_env=False).status_code == httpx.codes.OK
         except httpx.TransportError:
             return False
 
@@ -171,13 +180,25 @@ class Seat:
             await browser.close()
 
 
+class EveryNameHere(httpx.AsyncHTTPTransport):
+    """Every name leads to this machine, as the ``.localhost`` ones do where the resolver knows them."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        url = request.url.copy_with(host="127.0.0.1")
+        return await super().handle_async_request(
+            httpx.Request(
+                request.method, url, headers=request.headers, stream=request.stream, extensions=request.extensions
+            )
+        )
+
+
 class Browser:
     """Cookies, forms and websockets as a student's browser has them."""
 
     def __init__(self, url: str, username: str) -> None:
         self.username = username
         self.server = f"/user/{username}"
-        self.http = httpx.AsyncClient(base_url=url, timeout=60, trust_env=False)
+        self.http = httpx.AsyncClient(base_url=url, timeout=60, trust_env=False, transport=EveryNameHere())
         self._sockets: list[ClientConnection] = []
 
     async def close(self) -> None:

@@ -6,17 +6,18 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, HttpUrl, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from wod_api_db.accounts.issuer import Issuer
 from wod_api_db.accounts.tokens import AccessTokens, Role
 from wod_common.proxies import LOOPBACK, TrustedProxies
 from wod_common.rotation import OtherSecret, taken
 from wod_common.sealing import Sealer, derive_key
+from wod_common.settings import ServiceSettings
 from wod_common.tokens import CommandSigner
 
 
-class Settings(BaseSettings):
+class Settings(ServiceSettings):
     """A process refuses to start without the database, the secret and the command key."""
 
     model_config = SettingsConfigDict(env_prefix="WOD_API_", frozen=True, ignored_types=(cached_property,))
@@ -66,7 +67,7 @@ class Settings(BaseSettings):
     #: said below every mail, e.g. who answers for it by law
     footer: str = ""
     #: JSON, text to address: ``{"Imprint": "https://example.org/imprint"}``
-    footer_links: dict[str, HttpUrl] = {}
+    footer_links: dict[str, HttpUrl] = Field(default_factory=dict)
     #: serves the original's REST surface under /api as well, for its portal, its back ends and partners' sites
     legacy: bool = False
     #: the organisation's own sign-in service (OpenID Connect), and as what we are registered there; none by default
@@ -74,7 +75,7 @@ class Settings(BaseSettings):
     oidc_client_id: str = ""
     #: the claim that names a person's groups, and the role that each gives, in JSON: ``{"staff": "moderator"}``
     oidc_claim: str = "groups"
-    oidc_roles: dict[str, Literal["instructor", "moderator", "admin"]] = {}
+    oidc_roles: dict[str, Literal["instructor", "moderator", "admin"]] = Field(default_factory=dict)
     #: content folders of workshops, separated by colons; of two workshops with one name the earlier folder's counts
     content: str = ""
 
@@ -82,6 +83,10 @@ class Settings(BaseSettings):
     acceptance_limit: timedelta = timedelta(minutes=30)
     #: the original apologises after this time too; a deployment takes seconds
     deployment_limit: timedelta = timedelta(minutes=10)
+    #: so long room is kept for the first in line who was offered it; then it passes on to the next
+    offer_limit: timedelta = Field(default=timedelta(minutes=15), ge=timedelta(minutes=1), le=timedelta(days=1))
+    #: who has waited so long in vain is told so, and waits no more
+    wait_limit: timedelta = Field(default=timedelta(days=14), ge=timedelta(hours=1), le=timedelta(days=365))
     #: the clock starts when the relay takes the credentials mail, at the latest this long after the lab is ready
     clock_grace: timedelta = timedelta(minutes=10)
     #: a claimed mail or command whose worker is gone is taken up again after this; above the mail's own time-out

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, FilePath, HttpUrl, Json, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from wod_backend_agent.accounts import LinuxAccounts, uid_here
 from wod_backend_agent.delivery.base import Seat
@@ -14,6 +14,7 @@ from wod_backend_agent.trees import Trees
 from wod_backend_agent.watchdog.rules import MINERS
 from wod_common.rotation import OtherSecret, taken
 from wod_common.sealing import Sealer
+from wod_common.settings import ServiceSettings
 
 PREFIX = "WOD_AGENT_"
 
@@ -21,7 +22,7 @@ PREFIX = "WOD_AGENT_"
 Token = Annotated[SecretStr, Field(min_length=16)]
 
 
-class Settings(BaseSettings):
+class Settings(ServiceSettings):
     """Each is read from ``WOD_AGENT_<NAME>``."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, hide_input_in_errors=True)
@@ -108,7 +109,7 @@ class Settings(BaseSettings):
     #: the authorities that the directory's certificate is checked with, instead of the system's
     ldap_ca: FilePath | None = None
     #: the templates' variables of this location, as a JSON object; every file of the trees may say otherwise
-    variables: Annotated[Json[dict[str, str]], NoDecode, Field(validate_default=False)] = {}
+    variables: Annotated[Json[dict[str, str]], NoDecode] = Field(default_factory=dict, validate_default=False)
 
     @field_validator("notebooks", mode="before")
     @classmethod

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from pydantic import AnyHttpUrl, BaseModel, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from wod_common.proxies import LOOPBACK, TrustedProxies
 from wod_common.rotation import OtherSecret
+from wod_common.settings import ServiceSettings
 
 
 class OidcSettings(BaseModel):
@@ -20,7 +21,7 @@ class OidcSettings(BaseModel):
     scope: str = "openid email profile"
 
 
-class Settings(BaseSettings):
+class Settings(ServiceSettings):
     """``SECRET`` has no default: a portal with a known signing key would take forged forms."""
 
     model_config = SettingsConfigDict(

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+from wod_common.settings import ServiceSettings
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 AgentToken = Annotated[SecretStr, Field(min_length=16)]
@@ -22,7 +24,7 @@ class FurtherLocation(BaseModel):
     agent_token: AgentToken
 
 
-class Settings(BaseSettings):
+class Settings(ServiceSettings):
     """``WOD_MAILGATE_*``; the two that speak of peers are the whole installation's and named without the prefix."""
 
     model_config = SettingsConfigDict(env_prefix="WOD_MAILGATE_", populate_by_name=True, hide_input_in_errors=True)

@@ -72,7 +72,7 @@ async def room(api: Api) -> int:
 
 async def pass_time(api: Api, by: timedelta) -> None:
     """Everything that is booked lies so much nearer."""
-    times = ("starts_at", "ends_at", "opens_at", "deploy_from", "measured_at")
+    times = ("starts_at", "ends_at", "opens_at", "deploy_from", "measured_at", "ended_at")
     moved = ", ".join(f"{name} = {name} - CAST(:by AS interval)" for name in times)
     await api.change(f"UPDATE classes SET {moved}", by=by)
     await api.change(

@@ -31,7 +31,7 @@ INSERT INTO accounts (username, email, password_hash, role, location_id)
 SELECT 'agent-2', '', password_hash, 'agent', 2 FROM accounts WHERE username = 'agent-1'
 """
 ANEW = """
-TRUNCATE registrations, registration_events, commands, command_events, mails, notices, badges, pgqueuer CASCADE;
+TRUNCATE registrations, registration_events, commands, command_events, mails, notices, badges, pgqueuer, pauses CASCADE;
 UPDATE students SET state = 'free', generation = 0, sequence = 0, sealed_password = NULL;
 UPDATE placements SET first_seat = 1, last_seat = 3, capacity = 4 - location_id, reset_range = false,
     range_reset = NULL, closed_at = NULL;

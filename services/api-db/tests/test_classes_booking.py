@@ -1,10 +1,15 @@
 """Seats that are booked: out of public reach while they are needed, refused where they do not fit, given back."""
 
 from datetime import datetime, timedelta
+from email.message import EmailMessage
 
 import pytest
 from api_support import ADMIN, AgentDouble, Api
 from classes_support import HOUR, Teacher, pass_time, room, swept, widen
+from mail_support import Mailbox, Post, listening, text_of
+
+from wod_api_db.settings import Settings
+from wod_demo.ports import free_port
 
 
 @pytest.fixture
@@ -127,13 +132,42 @@ async def test_a_class_ends_with_everybody_in_it_and_its_seats_are_free_again(
     assert acts == [("class.create",), ("class.end",)]
 
 
-async def test_its_time_ends_it(api: Api, grace: Teacher) -> None:
+async def sent(api: Api, settings: Settings) -> list[EmailMessage]:
+    mailbox, port = Mailbox(), free_port()
+    with listening(mailbox, port):
+        await Post(api, settings, port).send_all()
+    return mailbox.messages
+
+
+async def test_its_time_ends_it(api: Api, grace: Teacher, settings: Settings) -> None:
     taught = await grace.book(6, begins=timedelta(minutes=5))
     await pass_time(api, 2 * HOUR)
     assert (await grace.shown(taught["id"]))["state"] == "ended"
     await swept(api)
     assert await api.rows("SELECT end_reason, ended_at IS NOT NULL FROM classes") == [("time", True)]
     assert await api.rows("SELECT template, recipient FROM mails") == [("class-ended", "grace@example.org")]
+    [mail] = await sent(api, settings)
+    assert "0 of 6 seats" in text_of(mail)
+
+
+async def test_classes_are_counted(api: Api, grace: Teacher) -> None:
+    taught = await grace.book(6, begins=timedelta(minutes=5))
+    cancelled = await grace.book(1, begins=timedelta(minutes=5))
+    await grace.done("POST", f"/{cancelled['id']}/end")
+    for name in ("ada", "bea"):
+        token = (await api.register(f"{name}@example.org", join_code=taught["code"])).json()["token"]
+    await api.http.post(f"/api/v1/registrations/{token}/help", json={"wanted": True})
+    await api.change("UPDATE registrations SET first_login_at = now() WHERE email = 'ada@example.org'")
+    await pass_time(api, timedelta(minutes=6))
+    figures = await api.http.get("/api/v1/statistics", headers=await api.login(ADMIN))
+    assert figures.json()["classes"] == {"taught": 1, "cancelled": 1, "seats": 6, "joined": 2, "took_part": 1}
+    gauges = (await api.http.get("/metrics")).text
+    for line in (
+        'wod_class_seats{state="booked"} 6.0',
+        'wod_class_seats{state="held"} 2.0',
+        "wod_class_help_wanted 1.0",
+    ):
+        assert line in gauges
 
 
 async def test_a_later_end_extends_every_lab(api: Api, agent: AgentDouble, grace: Teacher) -> None:

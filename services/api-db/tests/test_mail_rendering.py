@@ -15,7 +15,6 @@ from pydantic import SecretStr, ValidationError
 from wod_api_db.mail import rendering
 from wod_api_db.mail.rendering import Brand, MailContext, SpecialBadgeLine, in_words, moment, render
 
-TEMPLATES = ["welcome", "credentials", "expiring", "ended", "failed", "already", "reminder", "special-badge"]
 #: where the one button of each mail leads
 GOALS = {
     "welcome": "session_url",
@@ -26,7 +25,13 @@ GOALS = {
     "already": "session_url",
     "reminder": "lab_url",
     "special-badge": "catalogue_url",
+    "waiting": "session_url",
+    "offer": "session_url",
+    "offer-lapsed": "catalogue_url",
+    "offer-withdrawn": "session_url",
+    "wait-over": "catalogue_url",
 }
+TEMPLATES = list(GOALS)
 PASSWORD = 'k7"Rw<x9-&4p'
 
 
@@ -45,6 +50,8 @@ def context(**changes: Any) -> MailContext:
         "kept_until": datetime(2026, 11, 23, 17, 0, tzinfo=UTC),
         "special_badge": SpecialBadgeLine(name="Hero", title="Workshops Hero", description="Seven workshops."),
         "duration": timedelta(hours=2),
+        "offer_limit": timedelta(minutes=15),
+        "offer_ends_at": datetime(2026, 11, 23, 16, 45, tzinfo=UTC),
         "completion": 75,
         "reason": "The workshop's notebooks hold an error.",
     }

@@ -177,11 +177,11 @@ async def test_an_opt_out_without_a_registration_is_erased_by_its_address(api: A
     assert await found(api, ADDRESS) == []
 
 
-async def test_what_waits_is_cancelled_and_erased(api: Api, agent: AgentDouble) -> None:
-    token = (await api.register()).json()["token"]
-    await api.change("UPDATE commands SET state = 'superseded'")
-    await api.change("UPDATE registrations SET state = 'waiting', student_id = NULL, ends_at = NULL")
-    await api.change("UPDATE students SET state = 'free'")
+async def test_what_waits_is_cancelled_and_erased(api: Api) -> None:
+    await api.change("UPDATE placements SET capacity = 0")
+    token = (await api.register(wait=True)).json()["token"]
+    held = await api.http.get(f"/api/v1/registrations/{token}/data")
+    assert [(row["state"], row["location"]) for row in held.json()["registrations"]] == [("waiting", "")]
     erased = await api.http.delete(f"/api/v1/registrations/{token}/data")
     assert erased.json()["seats_being_cleaned"] == 0
     assert await api.rows("SELECT state, email, pseudonymised_at IS NULL FROM registrations") == [

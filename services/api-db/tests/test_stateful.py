@@ -35,7 +35,7 @@ Answer = TypeVar("Answer")
 EXAMPLES = int(os.environ.get("WOD_STATEFUL_EXAMPLES", "0"))
 ADDRESSES = [f"{name}@example.org" for name in ("ada", "bea", "cy", "dan", "eve", "flo", "gil")]
 PICK = st.integers(min_value=0, max_value=30)
-DEADLINES = st.sampled_from(["stuck_at", "expiring_at", "ends_at", "no_show_at"])
+DEADLINES = st.sampled_from(["stuck_at", "expiring_at", "ends_at", "no_show_at", "offer_ends_at", "wait_ends_at"])
 
 BROKEN_RULES = {
     "a seat is free exactly when nobody's registration is uncleaned on it": """
@@ -61,9 +61,45 @@ BROKEN_RULES = {
     "a seat that is being cleaned has a command, waits for its range, or is an operator's": """
         SELECT s.id, s.state FROM students s WHERE s.state = 'cleaning' AND NOT EXISTS (
             SELECT 1 FROM commands c WHERE c.student_id = s.id AND c.state IN ('queued', 'sent', 'accepted', 'running'))""",
+    "who waits, or is offered room, has no seat": """
+        SELECT id FROM registrations WHERE state IN ('waiting', 'offered') AND student_id IS NOT NULL""",
+    "an address waits once": """
+        SELECT email_key FROM registrations WHERE state IN ('waiting', 'offered')
+        GROUP BY email_key HAVING count(*) > 1""",
     "a free seat has no command": """
         SELECT s.id FROM students s JOIN commands c ON c.student_id = s.id
         WHERE s.state = 'free' AND c.state IN ('queued', 'sent', 'accepted', 'running')""",
+}
+
+
+#: What may be so for one sweep, and not for two.
+UNEVEN = {
+    "room is offered while somebody waits for it": """
+        SELECT p.id, free.seats, used.seats, offered.seats FROM placements p JOIN locations l ON l.id = p.location_id
+        CROSS JOIN LATERAL (
+            SELECT count(*) AS seats FROM students s WHERE s.location_id = p.location_id
+            AND s.number BETWEEN p.first_seat AND p.last_seat AND s.state IN ('free', 'ready')) AS free
+        CROSS JOIN LATERAL (
+            SELECT count(*) AS seats FROM registrations r WHERE r.placement_id = p.id AND r.student_id IS NOT NULL
+            AND r.cleaned_at IS NULL) AS used
+        CROSS JOIN LATERAL (
+            SELECT count(*) AS seats FROM registrations r WHERE r.placement_id = p.id AND r.state = 'offered') AS offered
+        WHERE l.drained_at IS NULL AND p.closed_at IS NULL AND p.range_reset IS NULL
+            AND NOT EXISTS (SELECT FROM pauses) AND EXISTS (SELECT FROM registrations WHERE state = 'waiting')
+            AND least(p.capacity - used.seats, free.seats) > offered.seats""",
+    "no more is offered than there is": """
+        SELECT p.id FROM placements p WHERE (
+            SELECT count(*) FROM registrations r WHERE r.placement_id = p.id AND r.state = 'offered'
+        ) > greatest(0, least(
+            p.capacity - (SELECT count(*) FROM registrations r WHERE r.placement_id = p.id
+                AND r.student_id IS NOT NULL AND r.cleaned_at IS NULL),
+            (SELECT count(*) FROM students s WHERE s.location_id = p.location_id
+                AND s.number BETWEEN p.first_seat AND p.last_seat AND s.state IN ('free', 'ready'))))""",
+    "nothing is offered where nobody is let in": """
+        SELECT r.id FROM registrations r JOIN locations l ON l.id = r.location_id
+        WHERE r.state = 'offered' AND (l.drained_at IS NOT NULL OR EXISTS (SELECT FROM pauses))""",
+    "no offer is kept beyond its time": """
+        SELECT id FROM registrations WHERE state = 'offered' AND offer_ends_at <= now()""",
 }
 
 
@@ -83,15 +119,44 @@ class Platform(RuleBasedStateMachine):
 
     # visitors
 
-    @rule(address=st.sampled_from(ADDRESSES))
-    def register(self, address: str) -> None:
-        answer = self.run(self.world.api.register(address))
+    @rule(address=st.sampled_from(ADDRESSES), wait=st.booleans())
+    def register(self, address: str, wait: bool) -> None:
+        answer = self.run(self.world.api.register(address, wait=wait))
         assert answer.status_code in {201, 409}, answer.text
         if answer.status_code == 201:
             token = answer.json()["token"]
             self.world.tokens.append(token)
             self.world.browser_keys[token] = answer.json()["browser_key"]
-            self.run(self._nothing_was_oversold(answer.json()["id"]))
+            assert wait or answer.json()["state"] == "registered"
+            if answer.json()["state"] == "registered":
+                self.run(self._nothing_was_oversold(answer.json()["id"]))
+
+    @rule(pick=PICK)
+    def take_what_is_offered(self, pick: int) -> None:
+        """One of those to whom something is offered, at two moments or at the same."""
+        offered = "SELECT id FROM registrations WHERE state = 'offered' ORDER BY id"
+        rows = self.run(self.world.api.rows(offered))
+        if not rows:
+            return
+        identity = rows[pick % len(rows)][0]
+        token = next(token for token in self.world.tokens if token.startswith(f"{identity}-"))
+        path = f"/api/v1/registrations/{token}/take"
+        first, second = self.run(self._both(self.world.post(path), self.world.post(path)))
+        assert first.status_code in {200, 409}, first.text
+        # where he holds another seat, or nobody is let in any more, neither click gets one
+        assert (first.status_code == 200) == (second.status_code == 200)
+        if first.status_code == 200:
+            self.run(self._nothing_was_oversold(identity))
+
+    async def _both(self, *calls: Coroutine[Any, Any, Answer]) -> list[Answer]:
+        return list(await asyncio.gather(*calls))
+
+    @precondition(lambda self: self.world.tokens)
+    @rule(pick=PICK)
+    def click_on_an_old_offer(self, pick: int) -> None:
+        token = self.world.tokens[pick % len(self.world.tokens)]
+        answer = self.run(self.world.post(f"/api/v1/registrations/{token}/take"))
+        assert answer.status_code in {200, 404, 409}
 
     async def _nothing_was_oversold(self, registration: int) -> None:
         query = """
@@ -129,6 +194,11 @@ class Platform(RuleBasedStateMachine):
         moment = "now()" if drained else "NULL"
         self.run(self.world.api.change(f"UPDATE locations SET drained_at = {moment} WHERE id = :id", id=location))
 
+    @rule(paused=st.booleans())
+    def pause(self, paused: bool) -> None:
+        everywhere = "INSERT INTO pauses (text, created_by) VALUES ('Back at ten.', 'test') ON CONFLICT DO NOTHING"
+        self.run(self.world.api.change(everywhere if paused else "DELETE FROM pauses"))
+
     @rule(placement=st.integers(1, 2), first=st.integers(1, 2), seats=st.integers(1, 3), capacity=st.integers(0, 3))
     def change_the_range(self, placement: int, first: int, seats: int, capacity: int) -> None:
         statement = "UPDATE placements SET first_seat = :first, last_seat = :last, capacity = :capacity WHERE id = :id"
@@ -145,6 +215,10 @@ class Platform(RuleBasedStateMachine):
     @rule()
     def work(self) -> None:
         self.run(self.world.work())
+        if any(self.run(self.world.api.rows(query)) for query in UNEVEN.values()):
+            self.run(self.world.work())
+            for what, query in UNEVEN.items():
+                assert not self.run(self.world.api.rows(query)), what
 
     @rule(mood=st.sampled_from(["takes", "is away", "refuses", "takes and hangs up"]), gate_away=st.booleans())
     def weather(self, mood: str, gate_away: bool) -> None:
@@ -230,7 +304,8 @@ class Platform(RuleBasedStateMachine):
     async def _until_all_is_over(self) -> None:
         agents = self.world.agents
         for _ in range(40):
-            await self.world.api.change("UPDATE registrations SET ends_at = now() WHERE ends_at IS NOT NULL")
+            for deadline in ("ends_at", "offer_ends_at", "wait_ends_at"):
+                await self.world.api.change(f"UPDATE registrations SET {deadline} = now() WHERE {deadline} IS NOT NULL")
             await self.world.everything_is_due()
             await self.world.work()
             while self.world.gate.inbox:
@@ -241,7 +316,8 @@ class Platform(RuleBasedStateMachine):
                 await self.world.deliver(agents.reports.pop(0))
             open_ = "SELECT count(*) FROM students WHERE state NOT IN ('free', 'broken')"
             mails = "SELECT count(*) FROM mails WHERE state IN ('queued', 'sending')"
-            if not await self.world.api.value(open_) and not await self.world.api.value(mails):
+            lines = "SELECT count(*) FROM registrations WHERE state IN ('waiting', 'offered')"
+            if not any([await self.world.api.value(left) for left in (open_, mails, lines)]):
                 return
 
 

@@ -46,6 +46,17 @@ async def test_registrations(platform: Platform, operator: Terminal) -> None:
     assert (await operator.json("registrations", "list", "--state", "running"))["items"] == []
 
 
+async def test_the_waiting_list(platform: Platform, operator: Terminal) -> None:
+    await platform.api.change("UPDATE placements SET capacity = 0")
+    person = ("registrations", "add", WORKSHOP, "--email", "bea@example.org", "--name", "Bea", "--terms", "1")
+    assert "waiting list" in await operator.refused(1, *person)
+    assert (await operator.json(*person, "--wait"))["state"] == "waiting"
+    [listed] = (await operator.json("registrations", "list", "--state", "waiting"))["items"]
+    assert listed["waiting_since"] is not None
+    ended = await operator.json("registrations", "end", listed["id"], "--reason", "asked for by mail")
+    assert ended["state"] == "cancelled"
+
+
 async def test_workshops(platform: Platform, operator: Terminal) -> None:
     [listed] = (await operator.json("workshops", "list"))["items"]
     assert listed["notebook"] == WORKSHOP

@@ -11,9 +11,8 @@ from traitlets.config import Config
 
 from wod_jupyterhub.accounts import AccountSpawner, PamSeatAuthenticator
 from wod_jupyterhub.authenticator import AgentAuthenticator
-from wod_jupyterhub.eviction import EVICT_SCOPE
 from wod_jupyterhub.proxy import OwnProxy
-from wod_jupyterhub.seat_access import DELIVER_SCOPE
+from wod_jupyterhub.roles import AGENT, AGENT_ROLE, DELIVERING_ROLE, ROLES
 from wod_jupyterhub.settings import HubSettings
 from wod_jupyterhub.spawner import SeatSpawner
 from wod_jupyterhub.wiped import WipedSeatSpawner
@@ -22,20 +21,7 @@ LAB_CONFIGURATION = Path(__file__).parent / "lab"
 READY_LIMIT = 60  # seconds from a seat's process to its first answer
 START_LIMIT = 180  # seconds; holds the time in the queue, see SeatSpawner
 
-ROLES = [
-    # the default role's scope "self" lets a student mint tokens and share servers, which would outlive the seat.
-    # Reading one's (no) groups: the hub wants to put it into the token that opens the server, and fails without.
-    {
-        "name": "user",
-        "scopes": ["servers!user", "access:servers!user", "users:activity!user", "read:users:groups!user"],
-    },
-    # the server's token is readable in the student's shell
-    {"name": "server", "scopes": ["users:activity!user", "access:servers!server"]},
-]
-AGENT = "wod-agent"
 DATABASE = "jupyterhub.sqlite"
-AGENT_ROLE = {"name": AGENT, "scopes": ["servers", EVICT_SCOPE], "services": [AGENT]}
-DELIVERING_ROLE = {"name": "wod-delivery", "scopes": [DELIVER_SCOPE], "services": [AGENT]}
 
 
 def configure(c: Config, settings: HubSettings) -> None:

@@ -10,8 +10,9 @@ from pgqueuer.adapters.persistence.queries import Queries
 from sqlalchemy import Connection
 
 from wod_api_db.db import make_engine
-from wod_api_db.registrations.entering_sql import function
+from wod_api_db.registrations import entering_sql
 from wod_api_db.settings import Settings
+from wod_api_db.waiting import taking_sql
 
 #: any constant of ours: two migrations at once wait for each other
 _LOCK = 0x_50D_0001
@@ -34,7 +35,7 @@ async def migrate(settings: Settings) -> None:
             await connection.run_sync(lambda sync: command.upgrade(alembic_config(sync), "head"))
         await engine.dispose()
         await _migrate_queue(guard)
-        await _make_function(guard)
+        await _make_functions(guard)
     finally:
         await guard.close()
 
@@ -47,6 +48,7 @@ async def _migrate_queue(connection: "asyncpg.Connection[asyncpg.Record]") -> No
         await queries.install()
 
 
-async def _make_function(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-    """After tables and queue, whose columns it names. Another release's with other parameters stays beside it."""
-    await connection.execute(function())
+async def _make_functions(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """After tables and queue, whose columns they name. Another release's with other parameters stays beside them."""
+    for text in (entering_sql.function(), taking_sql.function()):
+        await connection.execute(text)

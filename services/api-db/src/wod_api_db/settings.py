@@ -83,6 +83,10 @@ class Settings(ServiceSettings):
     acceptance_limit: timedelta = timedelta(minutes=30)
     #: the original apologises after this time too; a deployment takes seconds
     deployment_limit: timedelta = timedelta(minutes=10)
+    #: so long room is kept for the first in line who was offered it; then it passes on to the next
+    offer_limit: timedelta = Field(default=timedelta(minutes=15), ge=timedelta(minutes=1), le=timedelta(days=1))
+    #: who has waited so long in vain is told so, and waits no more
+    wait_limit: timedelta = Field(default=timedelta(days=14), ge=timedelta(hours=1), le=timedelta(days=365))
     #: the clock starts when the relay takes the credentials mail, at the latest this long after the lab is ready
     clock_grace: timedelta = timedelta(minutes=10)
     #: a claimed mail or command whose worker is gone is taken up again after this; above the mail's own time-out

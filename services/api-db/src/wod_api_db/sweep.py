@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from wod_api_db.accounts.models import WorkerSighting
 from wod_api_db.classes import booked as classes
 from wod_api_db.classes import sweeping as class_sweeping
+from wod_api_db.commands import queue
 from wod_api_db.commands import repository as commands
 from wod_api_db.commands.issuing import SEND_COMMAND
 from wod_api_db.db import Job, enqueue
@@ -23,11 +24,20 @@ from wod_api_db.notices.models import Notice
 from wod_api_db.ready import repository as ready
 from wod_api_db.ready import sweeping
 from wod_api_db.registrations import lifecycle, range_reset, repository
-from wod_api_db.registrations.models import Registration
+from wod_api_db.registrations.models import OFFERED, WAITING, Registration
 from wod_api_db.registrations.schemas import RegistrationState
+from wod_api_db.waiting import offering
+from wod_api_db.waiting import repository as waiting
 from wod_api_db.workshops.models import Placement
 
 Act = Callable[[AsyncSession, Registration], Awaitable[None]]
+
+
+async def _fail_what_is_stuck(sessions: async_sessionmaker[AsyncSession]) -> None:
+    async with sessions.begin() as session:
+        await queue.let_wait(session)
+        for registration in await repository.claim_due(session, repository.STUCK):
+            await _stuck(session, registration)
 
 
 async def _stuck(session: AsyncSession, registration: Registration) -> None:
@@ -37,6 +47,10 @@ async def _stuck(session: AsyncSession, registration: Registration) -> None:
 
 async def _over(session: AsyncSession, registration: Registration) -> None:
     await lifecycle.end(session, registration, reason="time")
+
+
+async def _retired(session: AsyncSession, registration: Registration) -> None:
+    await lifecycle.end(session, registration, reason="retired")
 
 
 async def _due_jobs(sessions: async_sessionmaker[AsyncSession]) -> None:
@@ -72,12 +86,17 @@ class Step:
         return cls(exists().where(condition), step)
 
 
-#: In this order: who is past the end is not warned of it any more.
+#: In this order: who is past the end is not warned of it any more, and what one has let lapse goes to the next.
 STEPS = (
-    Step.deadline(repository.STUCK, _stuck),
+    Step(exists().where(repository.STUCK), _fail_what_is_stuck),
     Step.deadline(repository.ENDING, _over),
     Step.deadline(repository.EXPIRING, lifecycle.expiring),
     Step.deadline(repository.NO_SHOW, lifecycle.not_shown_up),
+    Step.deadline(waiting.LAPSED, offering.pass_on),
+    Step.deadline(waiting.IN_VAIN, _over),
+    Step.deadline(waiting.OF_RETIRED, _retired),
+    Step(exists().where(OFFERED), offering.withdraw),
+    Step(exists().where(WAITING), offering.offer_room),
     Step(exists().where(or_(Placement.reset_range, Placement.range_reset.is_not(None))), range_reset.sweep),
     Step(exists().where(or_(classes.ENDING, classes.HELD, classes.UNMEASURED)), class_sweeping.sweep),
     Step(ready.DUE, sweeping.sweep),

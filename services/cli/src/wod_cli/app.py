@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from wod_cli import appliances, commands, locations, login, mails, notices, pauses, registrations, seats, workshops
+from wod_cli import (
+    appliances,
+    classes,
+    commands,
+    locations,
+    login,
+    mails,
+    notices,
+    pauses,
+    registrations,
+    seats,
+    workshops,
+)
 from wod_cli.failures import Misused
 from wod_cli.output import Output
 
@@ -18,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 login.add_to(app)
-for part in (commands, seats, registrations, workshops, locations, pauses, notices, mails, appliances):
+for part in (commands, seats, registrations, classes, workshops, locations, pauses, notices, mails, appliances):
     app.add_typer(part.app)
 
 #: The base of all errors about the command line; Typer has no public name for it.

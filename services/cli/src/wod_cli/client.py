@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from wod_cli.failures import Failure, Misused, NotLoggedIn, NotReachable
+from wod_cli.output import is_table
 
 #: What a proxy answers while nothing is behind it.
 _NOBODY_BEHIND = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
@@ -93,7 +94,7 @@ class Api:
         if status in _NOBODY_BEHIND:
             return NotReachable(f"{self._url} answers {status}: {detail}", status=status)
         failure: Callable[..., Failure] = NotLoggedIn if status == HTTPStatus.UNAUTHORIZED else Failure
-        return failure(detail, type_=kind, status=status)
+        return failure(detail, type_=kind, status=status, lists=_lists(answer))
 
 
 def _check_address(url: str, way_out: str) -> None:
@@ -106,6 +107,15 @@ def _check_address(url: str, way_out: str) -> None:
         sound = False
     if not sound:
         raise Misused(f"{url!r} is no address of the form https://host[:port]; {way_out}")
+
+
+def _lists(answer: httpx.Response) -> dict[str, list[dict[str, Any]]]:
+    """What a problem says beside its detail, as far as it can be shown as tables."""
+    try:
+        members = answer.json().items()
+    except (ValueError, AttributeError):
+        return {}
+    return {name: rows for name, rows in members if is_table(rows)}
 
 
 def _problem(answer: httpx.Response) -> tuple[str, str | None]:

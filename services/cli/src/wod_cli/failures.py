@@ -1,5 +1,6 @@
 """What ends a command badly: a problem as the API describes its own, and the exit code that says which kind."""
 
+from collections.abc import Mapping
 from enum import IntEnum
 from typing import Any
 
@@ -15,20 +16,28 @@ class ExitCode(IntEnum):
 
 
 class Failure(Exception):
-    """``detail`` names the value and the way out."""
+    """``detail`` names the value and the way out, ``lists`` what an API tells beside it, e.g. each wrong line."""
 
     code = ExitCode.FAILED
     type = "failed"
 
-    def __init__(self, detail: str, *, type_: str | None = None, status: int | None = None) -> None:
+    def __init__(
+        self,
+        detail: str,
+        *,
+        type_: str | None = None,
+        status: int | None = None,
+        lists: Mapping[str, list[dict[str, Any]]] | None = None,
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.type = type_ or self.type
         self.status = status
+        self.lists = lists or {}
 
     def problem(self) -> dict[str, Any]:
         status = {} if self.status is None else {"status": self.status}
-        return {"type": self.type, "detail": self.detail, **status, "exit_code": int(self.code)}
+        return {"type": self.type, "detail": self.detail, **status, **self.lists, "exit_code": int(self.code)}
 
 
 class Misused(Failure):

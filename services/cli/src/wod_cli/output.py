@@ -54,11 +54,11 @@ class Output:
         screen = console()
         fields = Table(box=None, show_header=False, pad_edge=False)
         for name, value in data.items():
-            if not _is_table(value):
+            if not is_table(value):
                 fields.add_row(Text(name, style="bold"), shown(value))
         screen.print(fields)
         for name, value in data.items():
-            if _is_table(value):
+            if is_table(value):
                 screen.print(Text(f"\n{name}", style="bold"))
                 screen.print(_table(value, list(value[0])))
 
@@ -78,14 +78,18 @@ class Output:
         if self.as_json:
             print(json.dumps(failure.problem(), ensure_ascii=False), file=sys.stderr)  # noqa: T201 - the answer
         else:
-            console(stderr=True).print(Text("wod: ", style="bold red") + shown(failure.detail))
+            screen = console(stderr=True)
+            screen.print(Text("wod: ", style="bold red") + shown(failure.detail))
+            for rows in failure.lists.values():
+                screen.print(_table(rows, list(rows[0])))
 
     @staticmethod
     def _document(data: Any) -> None:
         print(json.dumps(data, indent=2, ensure_ascii=False))  # noqa: T201 - the answer
 
 
-def _is_table(value: Any) -> bool:
+def is_table(value: Any) -> bool:
+    """A list of things, and one at least."""
     return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
 
 

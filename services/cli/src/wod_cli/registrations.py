@@ -17,7 +17,19 @@ from wod_cli.options import (
 
 app = group("registrations", "Persons and their labs.")
 
-COLUMNS = ("id", "state", "workshop", "location", "student", "email", "created_at", "ends_at", "completion", "failure")
+COLUMNS = (
+    "id",
+    "state",
+    "workshop",
+    "location",
+    "student",
+    "email",
+    "created_at",
+    "waiting_since",
+    "ends_at",
+    "completion",
+    "failure",
+)
 #: Both open the registration to whoever has them, and the person gets them by mail.
 SECRETS = ("token", "browser_key")
 
@@ -25,6 +37,7 @@ EmailOption = Annotated[str | None, typer.Option("--email", help="Only of this a
 PersonOption = Annotated[str, typer.Option("--email", help="Where the password goes.")]
 NameOption = Annotated[str, typer.Option("--name", help="The person's name.")]
 CompanyOption = Annotated[str, typer.Option("--company", help="Where the person works.")]
+WaitOption = Annotated[bool, typer.Option("--wait", help="Where there is no room, join the waiting list.")]
 TermsOption = Annotated[str, typer.Option("--terms", help="The version of the terms that the person has accepted.")]
 
 
@@ -65,9 +78,18 @@ def add(
     name: NameOption,
     terms: TermsOption,
     company: CompanyOption = "",
+    *,
+    wait: WaitOption = False,
 ) -> None:
     """Registers a person, or yourself to try a workshop. The way to the lab goes to the address by mail, as ever."""
-    person = {"workshop": workshop, "email": email, "name": name, "company": company, "terms_version": terms}
+    person = {
+        "workshop": workshop,
+        "email": email,
+        "name": name,
+        "company": company,
+        "terms_version": terms,
+        "wait": wait,
+    }
     with call.api() as api:
         answer = api.post("registrations", person)
     call.out.thing({field: value for field, value in answer.items() if field not in SECRETS})

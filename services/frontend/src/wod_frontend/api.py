@@ -78,6 +78,10 @@ class Api:
     async def end(self, token: str) -> None:
         await self._call("POST", f"/api/v1/registrations/{token}/end")
 
+    async def take(self, token: str) -> None:
+        """The seat that is offered."""
+        await self._call("POST", f"/api/v1/registrations/{token}/take")
+
     async def unsubscribe(self, token: str) -> None:
         await self._call("POST", f"/api/v1/mails/unsubscribe/{token}")
 

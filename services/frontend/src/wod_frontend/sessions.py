@@ -63,6 +63,26 @@ async def end(
     return RedirectResponse(f"/sessions/{token}", 303)
 
 
+@router.post("/{token}/take")
+async def take(
+    token: Token,
+    request: Request,
+    api: ApiDep,
+    live: LiveDep,
+    pages: PagesDep,
+    form_token: Annotated[str, Form()] = "",
+) -> Response:
+    """The seat that was offered: a button, for mail programs open the links that they find."""
+    pages.guard.check(request, form_token)
+    try:
+        await api.take(token)
+    except ApiRefused as refused:
+        if refused.problem.status != 409:
+            raise
+        return await _page(token, request, api, live, pages, refusal=refused.problem.detail)
+    return RedirectResponse(f"/sessions/{token}", 303)
+
+
 @router.post("/{token}/extend")
 async def extend(
     token: Token,

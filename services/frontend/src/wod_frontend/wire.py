@@ -19,6 +19,8 @@ class Workshop(BaseModel):
     replay_link: str
     active: bool
     room: int
+    #: how many wait for a seat
+    waiting: int = 0
     pre_requisite: str = ""
     #: why nobody is let in at present, in the operator's words
     paused: str | None = None
@@ -56,6 +58,17 @@ class State(StrEnum):
 FINAL = frozenset({State.ENDED, State.FAILED, State.CANCELLED})
 
 
+class Line(BaseModel):
+    """Where somebody stands on a waiting list; ``place`` is None while a seat is offered."""
+
+    place: int | None
+    length: int
+    waiting_since: datetime
+    moved_at: datetime | None
+    waited_seconds: int | None
+    offer_ends_at: datetime | None
+
+
 class Registration(BaseModel):
     state: State
     workshop: str
@@ -69,7 +82,11 @@ class Registration(BaseModel):
     duration_seconds: int
     completion: int | None
     cleaned: bool
+    #: while it waits, or is offered a seat
+    line: Line | None = None
     waiting_before: int | None = None
+    #: an estimate; None where nothing is known
+    ready_in_seconds: int | None = None
     extension_seconds: int | None = None
     mail_trouble: str | None = None
     announcement: str | None = None

@@ -82,7 +82,11 @@ async def stranger(console_url: str) -> AsyncIterator[Visit]:
 async def sessions(console_url: str) -> dict[str, httpx.Cookies]:
     """Signed in once: checking a password is work on purpose."""
     cookies: dict[str, httpx.Cookies] = {}
-    for username, password in ((ADMIN["username"], ADMIN["password"]), ("mo", "moderator-secret")):
+    for username, password in (
+        (ADMIN["username"], ADMIN["password"]),
+        ("mo", "moderator-secret"),
+        ("ina", "instructor-secret"),
+    ):
         async with httpx.AsyncClient(base_url=console_url) as client:
             await Visit(client).sign_in(username, password)
             cookies[username] = client.cookies

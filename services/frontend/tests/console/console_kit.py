@@ -10,6 +10,7 @@ from api_support import AgentDouble, Api
 PEOPLE: tuple[dict[str, str], ...] = (
     {"username": "mo", "email": "mo@example.org", "role": "moderator", "password": "moderator-secret"},
     {"username": "mia", "email": "mia@example.org", "role": "moderator", "password": "moderator-secret"},
+    {"username": "ina", "email": "ina@example.org", "role": "instructor", "password": "instructor-secret"},
     {"username": "nobody", "email": "nobody@example.org", "role": "user", "password": "user-of-nothing"},
 )
 TOKEN = re.compile(r'name="form_token" value="([^"]+)"')

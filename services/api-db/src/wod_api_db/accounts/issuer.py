@@ -19,7 +19,7 @@ ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
 LEEWAY_SECONDS = 60
 KEYS_AGAIN_SECONDS = 60.0
 #: The highest first: who is in several groups has the most that they give.
-_ORDER = (Role.ADMIN, Role.MODERATOR)
+_ORDER = (Role.ADMIN, Role.MODERATOR, Role.INSTRUCTOR)
 
 
 def outwards() -> httpx.AsyncClient:

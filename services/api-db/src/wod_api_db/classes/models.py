@@ -73,3 +73,5 @@ class Invitation(Base):
     email_key: Mapped[str]
     name: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    taught: Mapped[Class] = relationship(lazy="raise")

@@ -29,6 +29,19 @@ class CommandRow(Base):
         Index("commands_in_order", "created_at", "id"),
         Index("commands_of_location", "location_id", "created_at", "id"),
         Index(
+            "commands_creates_outstanding",
+            "location_id",
+            "created_at",
+            "id",
+            postgresql_where=text(f"verb = 'CREATE' AND {_OUTSTANDING}"),
+        ),
+        Index(
+            "commands_creates_done",
+            "location_id",
+            "finished_at",
+            postgresql_where=text("verb = 'CREATE' AND state = 'done'"),
+        ),
+        Index(
             "commands_prepared",
             "location_id",
             "finished_at",

@@ -79,26 +79,6 @@ async def claim(session: AsyncSession, command_id: UUID, lease: timedelta) -> Co
     return (await session.execute(query)).scalar_one()
 
 
-async def creates_before(session: AsyncSession, registration_id: int) -> int:
-    """How many other CREATEs of the location were asked for earlier and have not ended."""
-    own = (
-        select(CommandRow.location_id, CommandRow.created_at)
-        .where(
-            CommandRow.registration_id == registration_id,
-            CommandRow.verb == Verb.CREATE,
-            CommandRow.state.in_(OUTSTANDING),
-        )
-        .subquery()
-    )
-    query = (
-        select(func.count())
-        .select_from(CommandRow)
-        .join(own, (CommandRow.location_id == own.c.location_id) & (CommandRow.created_at < own.c.created_at))
-        .where(CommandRow.verb == Verb.CREATE, CommandRow.state.in_(OUTSTANDING))
-    )
-    return (await session.execute(query)).scalar_one()
-
-
 async def due(session: AsyncSession, limit: int = 50) -> Sequence[tuple[UUID, int]]:
     """Commands to be sent, or sent again, with the attempts made so far."""
     query = select(CommandRow.id, CommandRow.attempts).where(DUE).order_by(CommandRow.due_at).limit(limit)

@@ -100,7 +100,7 @@ class CommandSender:
         row.sent_at = now
         row.error = None
         # an original back end never says that it has accepted, and a CREATE sent again changes its seat's password
-        confirms = isinstance(holder, Student) or holder.location.last_heartbeat_at is not None
+        confirms = isinstance(holder, Student) or holder.place.last_heartbeat_at is not None
         if COMMAND.may(row.state, CommandState.SENT):
             row.state = CommandState.SENT
             row.due_at = now + (self._settings.confirmation_limit if confirms else self._settings.silence_limit)

@@ -54,7 +54,7 @@ async def list_customers(session: SessionDep, _: Moderator) -> list[CustomerRow]
 @router.get("/customers/{customer_id}", responses=answers(text=400, refusals=TOKEN))
 async def show_customer(customer_id: CustomerId, session: SessionDep, _: Moderator) -> CustomerRow:
     registration = await registrations.read(session, customer_id)
-    if registration is None or registration.pseudonymised_at is not None:
+    if registration is None or registration.student_id is None or registration.pseudonymised_at is not None:
         raise Answer(400, "Customer Not Found")
     return await views.customer(session, registration)
 
@@ -92,7 +92,7 @@ async def delete_customer(customer_id: CustomerId, session: SessionDep, settings
 
 async def _locked(session: SessionDep, customer_id: int) -> Registration:
     registration = await registrations.lock(session, customer_id)
-    if registration is None:
+    if registration is None or registration.student_id is None:
         raise failed()
     return registration
 

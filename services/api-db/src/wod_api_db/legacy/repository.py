@@ -110,10 +110,10 @@ async def has_capacity(session: AsyncSession, workshop_id: int) -> list[bool]:
 
 
 async def latest(session: AsyncSession) -> Sequence[Registration]:
-    """Those that still name a person, in the order in which they came."""
+    """Those that still name a person and have or had a seat, in the order in which they came."""
     query = (
         registrations.whole()
-        .where(Registration.pseudonymised_at.is_(None))
+        .where(Registration.pseudonymised_at.is_(None), Registration.student_id.is_not(None))
         .order_by(Registration.id.desc())
         .limit(LISTED)
     )

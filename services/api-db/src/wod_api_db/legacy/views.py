@@ -150,7 +150,7 @@ def _customer(row: Registration, sent: set[str], cleaned: bool, badge: int | Non
         company=row.company,
         session_name=row.workshop.name,
         session_type=row.workshop.session_type,
-        location=row.location.fqdn,
+        location=row.place.fqdn,
         proxy=PROXY,
         active=is_active(row),
         # the original's RESET and PURGE wait for this: it is the CLEANUP's end, not the seat's

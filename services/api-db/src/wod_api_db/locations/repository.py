@@ -102,7 +102,7 @@ async def _seats(session: AsyncSession) -> Mapping[int, Mapping[StudentState, in
 
 
 async def _per_location(
-    session: AsyncSession, column: InstrumentedAttribute[int], condition: TextClause
+    session: AsyncSession, column: InstrumentedAttribute[Any], condition: TextClause
 ) -> Mapping[int, int]:
     query = select(column, func.count()).where(condition).group_by(column)
     return {row[0]: row[1] for row in await session.execute(query)}

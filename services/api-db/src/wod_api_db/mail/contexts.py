@@ -58,6 +58,12 @@ async def _check(session: AsyncSession, registration: Registration, mail: Mail) 
         raise Withheld("the person has unsubscribed from such mails")
     if mail.template == "credentials" and _sealed_password(registration) is None:
         raise Withheld("the seat was taken back before the mail left")
+    if mail.template == "waiting" and registration.state not in (RegistrationState.WAITING, RegistrationState.OFFERED):
+        raise Withheld("the person waits no more")
+    if mail.template == "offer" and _offered_until(registration) != mail.data["until"]:
+        raise Withheld("the offer was taken, left or taken back before the mail left")
+    if mail.template == "offer-withdrawn" and registration.state is not RegistrationState.WAITING:
+        raise Withheld("the person waits no more, or was offered another seat")
     if mail.template == "reminder" and (registration.first_login_at is not None or registration.state not in _RUNNING):
         raise Withheld("the person has logged in meanwhile, or the session is over")
 
@@ -93,19 +99,25 @@ def _registration_context(
         workshop=registration.workshop.notebook,
         username=registration.student.username if registration.student else "",
         password=settings.passwords.open(sealed) if template == "credentials" and sealed else None,
-        lab_url=lab_url(registration),
+        lab_url=lab_url(registration) if registration.student else None,
         session_url=f"{brand.portal_url}/sessions/{token_of(registration, settings)}",
         catalogue_url=brand.portal_url,
         starts_at=registration.ready_at,
         ends_at=registration.ends_at if again else _promised_end(registration, template),
         kept_until=registration.no_show_at or registration.ends_at,
         duration=_length(registration),
+        offer_limit=registration.offer_limit,
+        offer_ends_at=registration.offer_ends_at if template == "offer" else None,
         completion=registration.completion,
         calendar_uid=f"registration-{registration.id}@{urlsplit(brand.portal_url).hostname}",
         unsubscribe_url=f"{brand.portal_url}/mail/unsubscribe/{optout_token(registration, settings)}"
         if optional
         else None,
     )
+
+
+def _offered_until(registration: Registration) -> str | None:
+    return registration.offer_ends_at.isoformat() if registration.offer_ends_at else None
 
 
 def _length(registration: Registration) -> timedelta:

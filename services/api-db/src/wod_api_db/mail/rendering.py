@@ -89,6 +89,9 @@ class MailContext(Context):
     #: reminder: until when the seat waits for its person
     kept_until: AwareDatetime | None = None
     duration: timedelta | None = None
+    #: of one that waits: how long an offer is kept; offer: until when this one is
+    offer_limit: timedelta | None = None
+    offer_ends_at: AwareDatetime | None = None
     #: ended: per cent of the code cells that were run
     completion: int | None = None
     #: ended: the page of the workshop's badge, where it was earned

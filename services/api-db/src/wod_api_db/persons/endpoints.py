@@ -21,7 +21,7 @@ async def export_mine(token: str, session: SessionDep, settings: SettingsDep, re
     response.headers["Cache-Control"] = "no-store"
     registration = await by_token(session, token, settings)
     scope, ids = await service.reached_by(session, registration)
-    return await service.export(session, ids, scope)
+    return await service.export(session, ids, registration.email_key, scope)
 
 
 @router.delete("/registrations/{token}/data", responses=responses(NotFound))
@@ -42,7 +42,7 @@ async def export_person(
     ids = await repository.ids_of(session, key)
     name = service.audited_name(settings, key)
     await record(session, admin, "person.export", "person", name, registrations=len(ids))
-    return await service.export(session, ids, Scope.ADDRESS)
+    return await service.export(session, ids, key, Scope.ADDRESS)
 
 
 @router.post("/persons/erase", responses=responses(Unauthorized, Forbidden))

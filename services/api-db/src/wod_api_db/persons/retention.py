@@ -5,6 +5,7 @@ from datetime import timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from wod_api_db.classes import rosters_repository as rosters
 from wod_api_db.persons import repository
 from wod_api_db.persons.pseudonymising import pseudonymise
 from wod_api_db.settings import Settings
@@ -51,6 +52,8 @@ async def retire(sessions: async_sessionmaker[AsyncSession], settings: Settings)
     async with sessions.begin() as session:
         for registration in await repository.claim_erasing(session, BATCH):
             await pseudonymise(session, registration, settings)
+    async with sessions.begin() as session:
+        await rosters.forget(session, await rosters.of_old_classes(session, settings.retention, BATCH))
     async with sessions.begin() as session:
         for statement, age in (*_PRUNE, (_PRUNE_NOTICES, settings.retention)):
             await session.execute(text(statement), {"age": age})

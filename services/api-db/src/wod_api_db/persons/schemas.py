@@ -90,6 +90,16 @@ class RegistrationData(BaseModel):
     feedback: GivenFeedback | None
 
 
+class HeldInvitation(BaseModel):
+    """An instructor has put the address on the list of a class."""
+
+    title: str
+    instructor: str
+    email: str
+    name: str
+    invited_at: datetime
+
+
 class PersonData(BaseModel):
     """Everything that is held of a person. Passwords and links to sessions are no part of it."""
 
@@ -98,6 +108,15 @@ class PersonData(BaseModel):
             "examples": [
                 {
                     "scope": "address",
+                    "invitations": [
+                        {
+                            "title": "API 101 at the summit",
+                            "instructor": "grace",
+                            "email": "ada@example.org",
+                            "name": "Ada Martin",
+                            "invited_at": "2026-11-20T10:00:00Z",
+                        }
+                    ],
                     "registrations": [
                         {
                             "id": 7,
@@ -141,6 +160,7 @@ class PersonData(BaseModel):
 
     scope: Scope = _SCOPE
     registrations: list[RegistrationData]
+    invitations: list[HeldInvitation] = Field(description="To classes; of the scope ``address`` alone")
 
 
 class Erasure(BaseModel):

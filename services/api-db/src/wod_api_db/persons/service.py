@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from wod_api_db.classes import rosters_repository as rosters
+from wod_api_db.classes.models import Invitation
 from wod_api_db.feedback import repository as feedback
 from wod_api_db.feedback.models import Feedback
 from wod_api_db.persons import repository
@@ -15,6 +17,7 @@ from wod_api_db.persons.schemas import (
     Consent,
     Erasure,
     GivenFeedback,
+    HeldInvitation,
     PersonData,
     RegistrationData,
     Scope,
@@ -49,7 +52,7 @@ def audited_name(settings: Settings, email_key: str) -> str:
     return hmac.digest(settings.key("audited-persons"), email_key.encode(), "sha256").hex()
 
 
-async def export(session: AsyncSession, ids: Sequence[int], scope: Scope) -> PersonData:
+async def export(session: AsyncSession, ids: Sequence[int], email_key: str, scope: Scope) -> PersonData:
     stories: dict[int, list[StoryEvent]] = defaultdict(list)
     for event in await repository.stories(session, ids):
         stories[event.registration_id].append(
@@ -70,7 +73,18 @@ async def export(session: AsyncSession, ids: Sequence[int], scope: Scope) -> Per
     given = {one.registration_id: one for one in await feedback.of_registrations(session, ids)}
     rows = await repository.read(session, ids)
     shown = [_shown(row, stories[row.id], mails[row.id], badges[row.id], given.get(row.id)) for row in rows]
-    return PersonData(scope=scope, registrations=shown)
+    invitations = await rosters.of_person(session, email_key) if scope is Scope.ADDRESS else ()
+    return PersonData(scope=scope, registrations=shown, invitations=[_invitation(row) for row in invitations])
+
+
+def _invitation(row: Invitation) -> HeldInvitation:
+    return HeldInvitation(
+        title=row.taught.title or row.taught.workshop.name,
+        instructor=row.taught.instructor,
+        email=row.email,
+        name=row.name,
+        invited_at=row.created_at,
+    )
 
 
 def _shown(
@@ -84,7 +98,7 @@ def _shown(
         id=row.id,
         state=row.state,
         workshop=row.workshop.notebook,
-        location=row.location.name,
+        location=row.location.name if row.location else "",
         username=row.student.username if row.student else "",
         name=row.name,
         email=row.email,
@@ -119,4 +133,5 @@ async def erase(
         uncleaned += registration.student_id is not None and registration.cleaned_at is None
     if scope is Scope.ADDRESS:  # it may have been kept without any registration: after a correction
         await repository.forget_optout(session, email_key)
+        await rosters.forget(session, [row.id for row in await rosters.of_person(session, email_key)])
     return Erasure(scope=scope, registrations=erased, seats_being_cleaned=uncleaned)

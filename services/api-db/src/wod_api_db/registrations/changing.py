@@ -19,9 +19,12 @@ from wod_api_db.registrations.schemas import AddressCorrection, RegistrationStat
 from wod_api_db.registrations.service import checked_address
 from wod_api_db.settings import Settings
 from wod_api_db.states import HOLDING, REGISTRATION
+from wod_api_db.waiting.repository import somebody_waits
 from wod_common.problems import Forbidden
 
 _RUNNING = (RegistrationState.RUNNING, RegistrationState.EXPIRING)
+#: while something is still to be mailed
+CORRECTABLE = (RegistrationState.WAITING, RegistrationState.OFFERED, *HOLDING)
 
 
 def extension_of(registration: Registration) -> timedelta | None:
@@ -42,10 +45,12 @@ async def extend(session: AsyncSession, registration: Registration) -> None:
     step = extension_of(registration)
     if step is None:
         raise ExtensionRefused(_why_not(registration))
+    assert registration.placement_id is not None
     await repository.lock_placement(session, registration.placement_id)
     assert registration.ends_at is not None
     free_again = registration.ends_at + step + CLEANING
-    if not await repository.room_of(session, registration.placement_id, free_again):
+    is_wanted = await somebody_waits(session, registration)
+    if is_wanted or not await repository.room_of(session, registration.placement_id, free_again):
         raise ExtensionRefused("every seat of this workshop is taken, so that yours is needed when your time is over")
     await _end_later(session, registration, step)
 
@@ -106,17 +111,27 @@ async def correct_address(
         async with session.begin_nested():
             await session.flush()
     except IntegrityError as error:
-        raise AlreadyRegistered("that address has a session of its own already") from error
+        raise AlreadyRegistered("that address has a session, or waits for this workshop, already") from error
     await session.refresh(registration, ["corrected_at"])
     await repository.withhold_mails(session, registration.id, "withheld: the address was corrected")
     await lifecycle.tell(session, registration, "corrected")
-    await queue_mail(session, registration, "welcome", occasion=lifecycle.occasion(registration))
+    await _write_again(session, registration)
     if registration.state in _RUNNING:
         await lifecycle.deploy_again(session, registration, settings)
 
 
+async def _write_again(session: AsyncSession, registration: Registration) -> None:
+    """What the wrong address was told."""
+    if registration.state is RegistrationState.OFFERED and registration.offer_ends_at is not None:
+        until = registration.offer_ends_at.isoformat()
+        await queue_mail(session, registration, "offer", occasion=f"corrected {until}", until=until)
+    else:
+        template = "waiting" if registration.state is RegistrationState.WAITING else "welcome"
+        await queue_mail(session, registration, template, occasion=lifecycle.occasion(registration))
+
+
 def _check_correctable(registration: Registration, request: AddressCorrection, settings: Settings) -> None:
-    if registration.state not in HOLDING:
+    if registration.state not in CORRECTABLE:
         raise CorrectionRefused("this session is over; register again with the right address")
     if registration.corrected_at is not None:
         raise CorrectionRefused("the address was corrected once already; end this session and register again")

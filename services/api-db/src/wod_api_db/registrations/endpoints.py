@@ -29,6 +29,8 @@ from wod_api_db.registrations.schemas import (
     RegistrationView,
 )
 from wod_api_db.registrations.views import new_view, view
+from wod_api_db.waiting import taking
+from wod_api_db.waiting.errors import OfferGone
 from wod_common.problems import MEDIA_TYPE, Forbidden, NotFound, Problem, TooManyRequests, Unprocessable, responses
 
 router = APIRouter(prefix="/api/v1/registrations", tags=["registrations"])
@@ -51,7 +53,10 @@ async def register(
         str | None, Header(pattern=r"^[!-~]{16,200}$", description="The same request with the same key counts once")
     ] = None,
 ) -> NewRegistrationView | Response:
-    """Register for a workshop: the seat, the welcome mail and the deployment follow from this one call."""
+    """Register for a workshop: the seat, the welcome mail and the deployment follow from this one call.
+
+    With ``wait``, and where there is no room: the answer's state is ``waiting``, and a mail offers the next seat.
+    """
     with guesses.counted(of=request.join_code):
         registration = await service.register(session, request, settings, deny, idempotency_key=idempotency_key)
     if isinstance(registration, service.AlreadyHeld):
@@ -74,11 +79,20 @@ async def show(token: str, session: SessionDep, settings: SettingsDep) -> Regist
 
 @router.post("/{token}/end", responses=responses(NotFound))
 async def end(token: str, session: SessionDep, settings: SettingsDep) -> RegistrationView:
-    """Ends the session, or cancels it while the lab is not ready; again, it answers how things stand."""
+    """Ends the session, cancels it while the lab is not ready, or leaves the line; again, it answers how things stand."""
     registration = await service.by_token(session, token, settings, lock=True)
     await lifecycle.end(session, registration, reason="person")
     await session.refresh(registration, ["ended_at"])  # the database's clock set it
     return await view(session, registration, settings)
+
+
+@router.post("/{token}/take", responses=responses(NotFound, OfferGone))
+async def take(token: str, session: ImmediateSessionDep, settings: SettingsDep) -> RegistrationView:
+    """Takes the seat that is offered to who waited for it; again, it answers how things stand."""
+    registration = await service.by_token(session, token, settings)
+    await taking.take(session, registration, settings)
+    session.expire_all()  # the database has changed the row beside the session
+    return await view(session, await service.by_token(session, token, settings), settings)
 
 
 @router.post("/{token}/extend", responses=responses(NotFound, ExtensionRefused))

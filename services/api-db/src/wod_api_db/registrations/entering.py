@@ -8,7 +8,6 @@ and the database falls into that time.
 import hashlib
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import uuid4
@@ -23,6 +22,7 @@ from wod_api_db.registrations.addresses import Address
 from wod_api_db.registrations.entering_sql import PARAMETERS
 from wod_api_db.registrations.models import Registration
 from wod_api_db.registrations.schemas import RegistrationRequest, RegistrationState
+from wod_api_db.settings import Settings
 from wod_api_db.students.models import Student
 from wod_api_db.workshops.models import Workshop
 from wod_common.tracing import current
@@ -32,6 +32,8 @@ class Outcome(StrEnum):
     """What became of somebody who wanted to register."""
 
     REGISTERED = "registered"
+    #: asked for where there was no room: ``registration`` is in line
+    WAITING = "waiting"
     #: the same request with the same key was made before: ``registration`` is what it made
     MADE_BEFORE = "made-before"
     #: the key came with another request
@@ -66,7 +68,7 @@ class Once:
 
 @dataclass(frozen=True)
 class Entry:
-    """``registration`` is the one that was made: as much of it as the answer needs, and in no session."""
+    """``registration`` is the one that was made, or that waits now: as much of it as the answer needs, and in no session."""
 
     outcome: Outcome
     workshop_name: str | None
@@ -83,12 +85,12 @@ async def enter(
     session: AsyncSession,
     request: RegistrationRequest,
     address: Address,
-    patience: timedelta,
+    settings: Settings,
     once: Once | None,
     *,
     speaks: bool = False,
 ) -> Entry:
-    """Registers with the welcome mail, the CREATE and their jobs, or says what is in the way."""
+    """Registers with the welcome mail, the CREATE and their jobs, or joins the line, or says what is in the way."""
     mail, nonce = uuid4(), secrets.token_urlsafe(12)
     given = {
         "given_notebook": request.workshop,
@@ -100,7 +102,10 @@ async def enter(
         "given_nonce": nonce,
         "given_key": once.key if once else None,
         "given_hash": once.request_hash if once else None,
-        "given_patience": patience,
+        "given_patience": settings.acceptance_limit,
+        "given_wait": request.wait,
+        "given_wait_limit": settings.wait_limit,
+        "given_offer_limit": settings.offer_limit,
         "given_mail": mail,
         "given_message_id": message_id(mail),
         "given_command": uuid4(),
@@ -110,16 +115,16 @@ async def enter(
         "given_speaks": speaks,
     }
     row = (await session.execute(_CALL, given)).one()
-    registered = row.outcome == Outcome.REGISTERED
-    made = _made(row, request, address, nonce) if registered else None
-    return Entry(Outcome(row.outcome), row.workshop_name, row.registration_id, row.explanation, made)
+    outcome = Outcome(row.outcome)
+    made = _made(row, request, address, nonce) if outcome in {Outcome.REGISTERED, Outcome.WAITING} else None
+    return Entry(outcome, row.workshop_name, row.registration_id, row.explanation, made)
 
 
 def _made(row: Row[Any], request: RegistrationRequest, address: Address, nonce: str) -> Registration:
     """As the answer needs it, without asking the database again while a crowd waits."""
     return Registration(
         id=row.registration_id,
-        state=RegistrationState.REGISTERED,
+        state=RegistrationState(row.outcome),
         name=request.name,
         email=address.email,
         link_nonce=nonce,
@@ -128,7 +133,7 @@ def _made(row: Row[Any], request: RegistrationRequest, address: Address, nonce: 
         extensions=0,
         student_id=row.student_id,
         class_id=row.class_id,
-        student=Student(id=row.student_id, number=row.student_number),
+        student=Student(id=row.student_id, number=row.student_number) if row.student_id else None,
         workshop=Workshop(id=row.workshop_id, notebook=request.workshop, name=row.workshop_name),
-        location=Location(name=row.location, hub_url=row.hub_url),
+        location=Location(name=row.location, hub_url=row.hub_url) if row.location else None,
     )

@@ -17,8 +17,6 @@ log = structlog.get_logger(__name__)
 
 STORIES = "registration_events"
 CATALOGUE = "catalogue"
-#: the last event of every story: the seat has been given back
-LAST_EVENT = "cleaned"
 #: notices a connection that died without a word, and covers a notification lost with it
 CHECK_SECONDS = 5.0
 
@@ -87,6 +85,11 @@ class Notifications:
                 wake.set()
 
 
+def _is_last(event: RegistrationEvent) -> bool:
+    """The seat has been given back, or the wait for one is over."""
+    return event.type == "cleaned" or (event.type == "cancelled" and event.data.get("seat") is False)
+
+
 async def story(
     sessions: async_sessionmaker[AsyncSession], notifications: Notifications, registration_id: int, last: int
 ) -> AsyncIterator[RegistrationEvent]:
@@ -99,6 +102,6 @@ async def story(
             for event in events:
                 last = event.id
                 yield event
-                if event.type == LAST_EVENT:
+                if _is_last(event):
                     return
             await wake.wait()

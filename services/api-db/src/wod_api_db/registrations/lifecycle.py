@@ -167,7 +167,8 @@ async def not_shown_up(session: AsyncSession, registration: Registration) -> Non
 
 
 async def end(session: AsyncSession, registration: Registration, reason: str) -> None:
-    """``reason`` is ``time``, ``person``, ``operator``, ``no-show`` or ``class``.
+    """``reason`` is ``time``, ``person``, ``operator``, ``no-show`` or ``class``; of a wait also ``offer-lapsed`` and
+    ``retired``.
 
     Before the lab is ready this is a cancellation; repeated, it changes nothing.
     """
@@ -180,10 +181,24 @@ async def end(session: AsyncSession, registration: Registration, reason: str) ->
     _move(registration, target)
     registration.ended_at = now
     registration.end_reason = reason
+    if registration.student is None:
+        await _leave_the_line(session, registration, reason)
+        return
     await session.flush()
     await tell(session, registration, target.value, reason=reason)
-    if registration.student is not None:  # who waited had no seat yet
-        await clean(session, registration)
+    await clean(session, registration)
+
+
+async def _leave_the_line(session: AsyncSession, registration: Registration, reason: str) -> None:
+    """There is no seat to clean. Who did not leave by himself is told."""
+    registration.step_back()
+    registration.wait_ends_at = None
+    await session.flush()
+    await tell(session, registration, "cancelled", reason=reason, seat=False)
+    if reason == "offer-lapsed":
+        await queue_mail(session, registration, "offer-lapsed")
+    elif reason != "person":
+        await queue_mail(session, registration, "wait-over")
 
 
 async def fail(session: AsyncSession, registration: Registration, reason: str) -> None:
@@ -199,7 +214,7 @@ async def fail(session: AsyncSession, registration: Registration, reason: str) -
         session,
         "deployment-failed",
         f"{registration.workshop.notebook} could not be deployed to {_seat(registration).username} "
-        f"at {registration.location.name}: {reason}. The person was told and can register again; the seat is cleaned.",
+        f"at {registration.place.name}: {reason}. The person was told and can register again; the seat is cleaned.",
         location_id=registration.location_id,
         registration_id=registration.id,
     )
@@ -286,7 +301,7 @@ async def command_failed(
     await notify(
         session,
         "seat-broken",
-        f"{student.username} at {registration.location.name} could not be cleaned after {tries} tries "
+        f"{student.username} at {registration.place.name} could not be cleaned after {tries} tries "
         f"({verb} failed: {error}). Nobody gets the seat until it is: mend the cause, then have it cleaned again.",
         location_id=registration.location_id,
         registration_id=registration.id,

@@ -18,6 +18,8 @@ EXAMPLE: dict[str, Any] = {
     "student_id": 1007,
     "email": "ada@example.org",
     "created_at": "2026-11-23T10:00:00Z",
+    "waiting_since": None,
+    "offer_ends_at": None,
     "ends_at": "2026-11-23T12:00:20Z",
     "completion": None,
     "cleaned_at": None,
@@ -66,11 +68,13 @@ class RegistrationRow(BaseModel):
     id: int
     state: RegistrationState
     workshop: str
-    location: str
+    location: str = Field(description="Empty while waiting")
     student: str = Field(description="The account, student<N>; empty without a seat")
     student_id: int | None
     email: str
-    created_at: datetime
+    created_at: datetime = Field(description="Of one that has waited: when it took its seat")
+    waiting_since: datetime | None = Field(description="When it joined the waiting list; null: it never has")
+    offer_ends_at: datetime | None = Field(description="While a seat is offered to it: until when")
     ends_at: datetime | None
     completion: int | None = Field(description="Per cent; of a running session at its last measurement")
     cleaned_at: datetime | None
@@ -101,7 +105,10 @@ class RegistrationDetails(RegistrationRow):
     name: str
     company: str
     ended_at: datetime | None
-    end_reason: str | None = Field(description="``time``, ``person``, ``operator``, ``no-show`` or ``class``")
+    end_reason: str | None = Field(
+        description="``time``, ``person``, ``operator``, ``no-show`` or ``class``; of a wait also ``offer-lapsed`` and "
+        "``retired``"
+    )
     ready_at: datetime | None
     clock_started_at: datetime | None
     first_login_at: datetime | None

@@ -2,7 +2,20 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    SQLColumnExpression,
+    and_,
+    case,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+)
+from sqlalchemy.orm import aliased
 
 from wod_api_db.classes.booked import booked
 from wod_api_db.locations.models import Location
@@ -13,9 +26,12 @@ from wod_api_db.students.states import StudentState
 from wod_api_db.workshops.models import Placement
 
 
-def room(until: ColumnElement[datetime] | None = None) -> ColumnElement[int]:
+def room(
+    until: ColumnElement[datetime] | None = None, *, taking: SQLColumnExpression[int] | None = None
+) -> ColumnElement[int]:
     """Correlated to ``Placement``: the smaller of what its capacity leaves and the seats of its range that are free or
-    ready, less what classes have booked for the time of a session that begins now, or that lasts ``until`` then.
+    ready, less what is offered to somebody, and what classes have booked for the time of a session that begins now, or
+    that lasts ``until`` then. ``taking`` is the id of a registration whose own offer does not stand in its way.
 
     A ready seat is one of them, also one that was made ahead for another workshop: it is taken when no other is free.
     None where the placement is closed or being reset, or its location drained or paused.
@@ -31,8 +47,17 @@ def room(until: ColumnElement[datetime] | None = None) -> ColumnElement[int]:
         .correlate(Placement)
         .scalar_subquery()
     )
-    left = func.greatest(0, func.least(Placement.capacity - uncleaned, free()) - booked(until))
+    left = func.greatest(0, func.least(Placement.capacity - uncleaned, free()) - _offered(taking) - booked(until))
     return case((is_open(), left), else_=0)
+
+
+def _offered(taking: SQLColumnExpression[int] | None) -> ScalarSelect[int]:
+    """Room that is kept for those who were offered it."""
+    kept = aliased(Registration)
+    offers = select(func.count()).where(kept.placement_id == Placement.id, kept.state == literal_column("'offered'"))
+    if taking is not None:
+        offers = offers.where(kept.id != taking)
+    return offers.correlate_except(kept).scalar_subquery()
 
 
 def free() -> ColumnElement[int]:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from wod_api_db.waiting.schemas import LineView
 from wod_common.commands import WorkshopName
 
 
@@ -36,6 +37,9 @@ class RegistrationRequest(BaseModel):
         str,
         Field(pattern=r"^[A-Za-z0-9.-]{1,20}$", description="The version of the terms the visitor accepted"),
     ]
+    wait: Annotated[
+        bool, Field(description="Where there is no room, or others wait for it already: join the waiting list")
+    ] = False
     join_code: Annotated[
         str | None,
         Field(
@@ -65,6 +69,8 @@ _EXAMPLE: dict[str, Any] = {
     "completion": None,
     "cleaned": False,
     "message": "Your lab is running.",
+    "line": None,
+    "ready_in_seconds": None,
     "waiting_before": None,
     "extension_seconds": 3600,
     "mail_trouble": None,
@@ -87,10 +93,10 @@ class RegistrationView(BaseModel):
     workshop: str = Field(description="The workshop's folder name")
     workshop_name: str
     name: str
-    username: str = Field(description="The account on JupyterHub, student<N>")
-    location: str
-    lab_url: str = Field(description="Opens the lab in JupyterHub")
-    created_at: datetime
+    username: str = Field(description="The account on JupyterHub, student<N>; empty without a seat")
+    location: str = Field(description="Empty while waiting")
+    lab_url: str = Field(description="Opens the lab in JupyterHub; empty without a seat")
+    created_at: datetime = Field(description="Of one that has waited: when it took its seat")
     running_since: datetime | None = Field(description="When the clock started")
     ends_at: datetime | None = Field(description="Known once the lab is ready")
     ended_at: datetime | None
@@ -98,8 +104,15 @@ class RegistrationView(BaseModel):
     completion: int | None = Field(
         description="Per cent of the code cells that were run: some minutes ago while the session runs, at its end afterwards"
     )
-    cleaned: bool = Field(description="The seat has been given back")
+    cleaned: bool = Field(description="The seat has been given back, or there never was one")
     message: str = Field(description="One sentence on how it stands, fit to show")
+    line: LineView | None = Field(
+        description="While waiting or offered: where one stands; null otherwise, and in the answer to a registration"
+    )
+    ready_in_seconds: int | None = Field(
+        description="About how long until the lab is there, by the pace of the last ones made at the location; "
+        "null once it is made, and where nothing is known of the pace"
+    )
     waiting_before: int | None = Field(
         description="Labs that the location prepares before this one; null once it is made, and in the answer to a registration"
     )
@@ -148,13 +161,15 @@ class CredentialsSent(BaseModel):
 class EventView(BaseModel):
     """One row of a registration's story, also the data of a server-sent event.
 
-    Types, each with what ``data`` holds: ``registered`` (seat, location), ``command-sent`` and ``accepted`` (verb),
+    Types, each with what ``data`` holds: ``waiting``, ``offered`` (until), ``offer-unsent`` and ``offer-withdrawn`` (back
+    in line, at the same place), ``registered`` (seat, location), ``command-sent`` and ``accepted`` (verb),
     ``progress`` (verb, step, percent, message, seconds: those that are known), ``late-report`` (verb, report),
     ``running``, ``mail-sent``, ``mail-failed`` and ``mail-bounced`` (template), ``clock-started``, ``first-login``,
-    ``completion`` (completion, measured_at: another share of the code cells was run), ``reminded``, ``expiring``, ``extended`` (ends_at), ``announcement`` (text), ``corrected``, ``deploying-again``,
-    ``ended`` and ``cancelled`` (reason), ``failed``, ``seat-broken`` (verb), ``cleaned`` (completion),
-    ``help-wanted``, ``help-done`` (by), ``legacy-unexpected`` (field), ``incident`` (kind, program, processes, ended: what the
-    location's watchdog saw).
+    ``completion`` (completion, measured_at: another share of the code cells was run), ``reminded``, ``expiring``,
+    ``extended`` (ends_at), ``announcement`` (text), ``corrected``, ``deploying-again``,
+    ``ended`` and ``cancelled`` (reason; of a wait also seat, which is false: nothing follows), ``failed``,
+    ``seat-broken`` (verb), ``cleaned`` (completion), ``help-wanted``, ``help-done`` (by), ``legacy-unexpected`` (field),
+    ``incident`` (kind, program, processes, ended: what the location's watchdog saw).
     """
 
     id: int

@@ -14,7 +14,7 @@ from wod_api_db.registrations.entering import Entry, Once, Outcome, enter
 from wod_api_db.registrations.errors import RegistrationPaused, WorkshopFull, WorkshopNowhere, WorkshopUnknown
 from wod_api_db.registrations.links import is_valid, registration_of
 from wod_api_db.registrations.models import Registration
-from wod_api_db.registrations.schemas import RegistrationRequest
+from wod_api_db.registrations.schemas import RegistrationRequest, RegistrationState
 from wod_api_db.settings import Settings
 from wod_api_db.statistics.counting import count
 from wod_common.problems import Conflict, NotFound, Problem, Unprocessable
@@ -51,7 +51,7 @@ async def register(
     address = checked_address(request.email, deny)
     once = Once.of(idempotency_key, request)
     for _ in range(_TRIES):
-        entry = await enter(session, request, address, settings.acceptance_limit, once, speaks=speaks)
+        entry = await enter(session, request, address, settings, once, speaks=speaks)
         if entry.outcome is not Outcome.OVERTAKEN:
             return await _answer(session, request, entry)
     raise Conflict("another registration of this address came in between and is gone again; please try once more")
@@ -59,8 +59,9 @@ async def register(
 
 async def _answer(session: AsyncSession, request: RegistrationRequest, entry: Entry) -> Registration | AlreadyHeld:
     if entry.registration is not None:
-        count(session, "registered", {}, entry.registration.created_at)
-        log.info("registered", registration=entry.registration.id, workshop=request.workshop)
+        state = entry.registration.state.value
+        count(session, state, {}, entry.registration.created_at)
+        log.info(state, registration=entry.registration.id, workshop=request.workshop)
         return entry.registration
     if entry.outcome in {Outcome.HELD, Outcome.MADE_BEFORE}:
         assert entry.registration_id is not None
@@ -81,7 +82,8 @@ def _refusal(notebook: str, entry: Entry) -> Problem:
             return WorkshopNowhere(f"no location gives {entry.workshop_name} at present; the operator can place it")
         case Outcome.FULL:
             return WorkshopFull(
-                f"{entry.workshop_name} is full at the moment; a seat is free again when a session ends"
+                f"{entry.workshop_name} is full at the moment, or others wait for it already; "
+                'send the same with "wait": true to join the waiting list'
             )
         case Outcome.CLASS_UNKNOWN | Outcome.CLASS_EARLY | Outcome.CLASS_OVER | Outcome.CLASS_FULL:
             return _class_refusal(entry)
@@ -109,7 +111,13 @@ def checked_address(email: str, deny: DenyList) -> Address:
 
 async def _remind(session: AsyncSession, holder: Registration, wanted: str) -> AlreadyHeld:
     slot = int(await repository.epoch(session) // REMINDER_GAP.total_seconds())
-    await queue_mail(session, holder, "already", occasion=str(slot), wanted=wanted)
+    if holder.state is RegistrationState.OFFERED and holder.offer_ends_at is not None:
+        until = holder.offer_ends_at.isoformat()
+        await queue_mail(session, holder, "offer", occasion=f"{until} {slot}", until=until)
+    elif holder.state is RegistrationState.WAITING:
+        await queue_mail(session, holder, "waiting", occasion=str(slot))
+    else:
+        await queue_mail(session, holder, "already", occasion=str(slot), wanted=wanted)
     return AlreadyHeld()
 
 

@@ -28,6 +28,10 @@ _FAMILIES = {
     "wod_registrations_uncleaned": ("Registrations whose seat has not been given back", []),
     "wod_seats": ("Seats by location and state", ["location", "state"]),
     "wod_workshop_room": ("Registrations that an open workshop takes right now", ["workshop"]),
+    "wod_class_seats": ("Seats of classes that let people in, by what they are", ["state"]),
+    "wod_class_help_wanted": ("Participants of classes who wait for help", []),
+    "wod_waiting_line": ("Persons on the waiting list of a workshop that has one", ["workshop"]),
+    "wod_longest_wait_seconds": ("Since the first in line has joined, by workshop", ["workshop"]),
     "wod_commands_outstanding": ("Commands that are not over, by location and state", ["location", "state"]),
     "wod_mails_outgoing": ("Mails that have not left, by state", ["state"]),
     "wod_mails_failed_last_day": ("Mails of the last 24 hours that were given up", []),
@@ -65,11 +69,30 @@ FROM unnest(ARRAY['waiting', 'offered']) AS s(state)
 LEFT JOIN (SELECT state FROM registrations WHERE state IN ('waiting', 'offered')) AS r ON r.state = s.state
 GROUP BY s.state
 UNION ALL
+SELECT line.name, ARRAY[w.notebook], line.value FROM (
+    SELECT workshop_id, count(*)::float AS persons, extract(epoch FROM now() - min(waiting_since)) AS longest
+    FROM registrations WHERE state IN ('waiting') GROUP BY workshop_id
+) AS lines JOIN workshops AS w ON w.id = lines.workshop_id
+CROSS JOIN LATERAL (
+    VALUES ('wod_waiting_line', lines.persons), ('wod_longest_wait_seconds', lines.longest)
+) AS line (name, value)
+UNION ALL
 SELECT 'wod_registrations_uncleaned', ARRAY[]::text[], count(*)
 FROM registrations WHERE cleaned_at IS NULL AND student_id IS NOT NULL
 UNION ALL
 SELECT 'wod_seats', ARRAY[l.name, s.state], count(*)
 FROM students AS s JOIN locations AS l ON l.id = s.location_id GROUP BY l.name, s.state
+UNION ALL
+SELECT 'wod_class_seats', ARRAY[s.state],
+    coalesce(sum(CASE s.state WHEN 'booked' THEN c.seats ELSE (SELECT count(*) FROM registrations AS r WHERE
+        r.class_id = c.id AND r.cleaned_at IS NULL AND r.student_id IS NOT NULL AND NOT r.speaks) END), 0)
+FROM unnest(ARRAY['booked', 'held']) AS s(state)
+LEFT JOIN classes AS c ON c.ended_at IS NULL AND c.opens_at <= now() AND c.ends_at > now()
+GROUP BY s.state
+UNION ALL
+SELECT 'wod_class_help_wanted', ARRAY[]::text[], count(*)
+FROM classes AS c JOIN registrations AS r ON r.class_id = c.id
+WHERE c.ended_at IS NULL AND r.help_wanted_at IS NOT NULL AND r.state IN ('running', 'expiring', 'registered', 'deploying')
 UNION ALL
 SELECT 'wod_commands_outstanding', ARRAY[l.name, c.state], count(*)
 FROM commands AS c JOIN locations AS l ON l.id = c.location_id

@@ -1,4 +1,4 @@
-"""The statements behind the statistics.
+"""The statements behind the statistics. Who has only waited is no registration, and is counted among the waits alone.
 
 Cost: each figure of the past comes from one statement, which reads the chosen registrations once, by the index on
 their creation, and joins their CREATE commands. It grows with what is chosen, not with what has ever been registered.
@@ -47,7 +47,14 @@ WITH chosen AS MATERIALIZED (
         extract(epoch FROM r.ready_at - r.created_at)::float AS running_after,
         extract(epoch FROM r.first_login_at - r.ready_at)::float AS login_after
     FROM registrations AS r
-    WHERE r.created_at >= :since AND r.created_at < :until
+    WHERE r.created_at >= :since AND r.created_at < :until AND r.student_id IS NOT NULL
+        AND (CAST(:workshop AS integer) IS NULL OR r.workshop_id = :workshop)
+        AND (CAST(:location AS integer) IS NULL OR r.location_id = :location)
+), waits AS MATERIALIZED (
+    SELECT r.state, r.end_reason, r.student_id, r.offered_at,
+        extract(epoch FROM r.offered_at - r.waiting_since)::float AS offered_after
+    FROM registrations AS r
+    WHERE r.waiting_since >= :since AND r.waiting_since < :until
         AND (CAST(:workshop AS integer) IS NULL OR r.workshop_id = :workshop)
         AND (CAST(:location AS integer) IS NULL OR r.location_id = :location)
 ), created AS (
@@ -88,6 +95,11 @@ SELECT
     _list('''SELECT failure AS reason, count(*) AS registrations FROM chosen WHERE failure IS NOT NULL
         GROUP BY failure ORDER BY 2 DESC, failure LIMIT 20''')
 } AS failures,
+    (SELECT json_build_object('joined', count(*), 'offered', count(offered_at), 'taken', count(student_id),
+        'lapsed', count(*) FILTER (WHERE student_id IS NULL AND end_reason = 'offer-lapsed'),
+        'left', count(*) FILTER (WHERE student_id IS NULL AND end_reason = 'person'),
+        'waiting', count(*) FILTER (WHERE state IN ('waiting', 'offered'))) FROM waits) AS waits,
+    (SELECT {_spread("offered_after")} FROM waits) AS offered_after,
     (SELECT json_build_object('count', count(completion), 'mean', avg(completion)::float) FROM chosen) AS completion,
     (SELECT coalesce(json_object_agg(tenth, number), '{{}}') FROM (
         SELECT least(completion / 10, 9) AS tenth, count(*) AS number FROM chosen
@@ -95,7 +107,20 @@ SELECT
     (SELECT {_spread("accepted_after")} FROM created) AS accepted_after,
     (SELECT {_spread("deployed_in")} FROM created) AS deployed_in,
     (SELECT {_spread("running_after")} FROM chosen) AS running_after,
-    (SELECT {_spread("login_after")} FROM chosen) AS login_after
+    (SELECT {_spread("login_after")} FROM chosen) AS login_after,
+    (SELECT row_to_json(t) FROM (SELECT count(*) FILTER (WHERE NOT cancelled) AS taught,
+        count(*) FILTER (WHERE cancelled) AS cancelled,
+        coalesce(sum(seats) FILTER (WHERE NOT cancelled), 0) AS seats,
+        coalesce(sum(joined), 0) AS joined, coalesce(sum(took_part), 0) AS took_part FROM (
+            SELECT c.seats, c.ended_at IS NOT NULL AND c.ended_at < c.starts_at AS cancelled,
+                (SELECT count(*) FROM registrations AS r WHERE r.class_id = c.id AND NOT r.speaks) AS joined,
+                (SELECT count(first_login_at) FROM registrations AS r
+                    WHERE r.class_id = c.id AND NOT r.speaks) AS took_part
+            FROM classes AS c JOIN placements AS p ON p.id = c.placement_id
+            WHERE c.starts_at >= :since AND c.starts_at < :until
+                AND (CAST(:workshop AS integer) IS NULL OR c.workshop_id = :workshop)
+                AND (CAST(:location AS integer) IS NULL OR p.location_id = :location)
+        ) AS began) AS t) AS classes
 """  # noqa: S608 - put together from constants
 
 #: Of now: workshops, seats, and what runs, by partial indexes.
@@ -123,11 +148,11 @@ SELECT
 } AS seats
 """  # noqa: S608 - put together from constants
 
-#: Counts everything ever registered, by the index on the address: to be asked for seldom.
+#: Counts everything ever registered, without those who only waited: to be asked for seldom.
 _PUBLIC = """
 SELECT
-    (SELECT count(*) FROM registrations) AS registrations,
-    (SELECT count(*) FROM (SELECT DISTINCT email_key FROM registrations) AS t) AS persons,
+    (SELECT count(*) FROM registrations WHERE student_id IS NOT NULL) AS registrations,
+    (SELECT count(*) FROM (SELECT DISTINCT email_key FROM registrations WHERE student_id IS NOT NULL) AS t) AS persons,
     (SELECT count(*) FROM workshops WHERE active AND retired_at IS NULL) AS workshops_active,
     (SELECT count(*) FROM registrations WHERE state IN ('running', 'expiring')) AS sessions_running
 """

@@ -66,6 +66,17 @@ class Failure(BaseModel):
     registrations: int
 
 
+class Waits(BaseModel):
+    """Of those who joined a waiting list within the time. With a location: those who were offered a seat there."""
+
+    joined: int
+    offered: int = Field(description="Were offered a seat at least once")
+    taken: int = Field(description="Took it: these are registrations, too")
+    lapsed: int = Field(description="Did not answer in time")
+    left: int = Field(description="Left the line themselves")
+    waiting: int = Field(description="Still in line")
+
+
 class Completion(BaseModel):
     """``tenths[0]`` counts 0 to 9 per cent, ``tenths[9]`` 90 to 100."""
 
@@ -80,6 +91,16 @@ class Seats(BaseModel):
     location: str
     seats: int
     by_state: dict[StudentState, int]
+
+
+class Classes(BaseModel):
+    """Those that began within the time."""
+
+    taught: int
+    cancelled: int
+    seats: int = Field(description="Booked for participants of those that were taught")
+    joined: int = Field(description="Registrations with their codes")
+    took_part: int = Field(description="Of these, whose person has signed in")
 
 
 class Statistics(BaseModel):
@@ -132,10 +153,13 @@ class Statistics(BaseModel):
                     },
                     "failures": [{"reason": "1-Lab.ipynb:3: WODX is undefined", "registrations": 1}],
                     "completion": {"count": 1, "mean": 80.0, "tenths": [0, 0, 0, 0, 0, 0, 0, 0, 1, 0]},
+                    "waits": {"joined": 3, "offered": 2, "taken": 1, "lapsed": 1, "left": 0, "waiting": 1},
+                    "offered_after": {"count": 2, "median": 1500.0, "p90": 2400.0, "p99": 2400.0},
                     "accepted_after": {"count": 2, "median": 0.2, "p90": 0.3, "p99": 0.3},
                     "deployed_in": {"count": 1, "median": 1.1, "p90": 1.1, "p99": 1.1},
                     "running_after": {"count": 1, "median": 1.4, "p90": 1.4, "p99": 1.4},
                     "login_after": {"count": 1, "median": 50.0, "p90": 50.0, "p99": 50.0},
+                    "classes": {"taught": 2, "cancelled": 1, "seats": 80, "joined": 71, "took_part": 66},
                     "seats": [{"location": "Grenoble", "seats": 40, "by_state": {"free": 39, "assigned": 1}}],
                 }
             ]
@@ -159,10 +183,13 @@ class Statistics(BaseModel):
     ended: list[End]
     failures: list[Failure] = Field(description="The 20 most frequent reasons")
     completion: Completion
+    waits: Waits
+    offered_after: Spread = Field(description="From joining a waiting list until the (last) offer of a seat")
     accepted_after: Spread = Field(description="From the click until the location has taken the command")
     deployed_in: Spread = Field(description="From then until the lab is made")
     running_after: Spread = Field(description="From the click until the lab is there")
     login_after: Spread = Field(description="From then until the first login")
+    classes: Classes
     ready: ReadySeats = Field(description="What seats made ahead were good for, and what they cost")
     seats: list[Seats]
 

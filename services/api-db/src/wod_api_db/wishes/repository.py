@@ -53,7 +53,8 @@ async def placements(session: AsyncSession, location_ids: Collection[int]) -> Ma
 async def held(session: AsyncSession, location_ids: Collection[int]) -> Mapping[int, Mapping[str, set[int]]]:
     """Seats that are not given back yet, by location and workshop."""
     query = (
-        select(Registration.location_id, Workshop.notebook, Student.number)
+        select(Student.location_id, Workshop.notebook, Student.number)
+        .select_from(Registration)
         .join(Student, Student.id == Registration.student_id)
         .join(Workshop, Workshop.id == Registration.workshop_id)
         .where(

@@ -6,16 +6,19 @@ from sqlalchemy import ScalarSelect, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from wod_api_db.pauses.models import Pause
+from wod_api_db.registrations.models import WAITING, Registration
 from wod_api_db.registrations.room import room, size
 from wod_api_db.workshops.models import Placement, Workshop
 
 
 @dataclass(frozen=True)
 class Offer:
-    """A workshop with its room and its size over all locations, and the text of what hinders a registration."""
+    """A workshop with its room and its size over all locations, the length of its line, and the text of what hinders a
+    registration."""
 
     workshop: Workshop
     room: int
+    waiting: int
     seats: int
     paused: str | None
 
@@ -26,10 +29,22 @@ async def catalogue(session: AsyncSession, notebook: str | None = None) -> list[
     return [_offer(*row) for row in await session.execute(query)]
 
 
-def _offer(workshop: Workshop, left: int, seats: int, paused: str | None, paused_locally: str | None) -> Offer:
-    """The pause of a location hinders only where no other location has room."""
+def _offer(
+    workshop: Workshop, left: int, seats: int, waiting: int, paused: str | None, paused_locally: str | None
+) -> Offer:
+    """The pause of a location hinders only where no other location has room. Room that somebody waits for is his."""
     text = paused or (paused_locally if left == 0 else None)
-    return Offer(workshop, left if workshop.active and text is None else 0, seats, text)
+    is_open = workshop.active and text is None and not waiting
+    return Offer(workshop, left if is_open else 0, waiting, seats, text)
+
+
+def _waiting() -> ScalarSelect[int]:
+    return (
+        select(func.count())
+        .where(Registration.workshop_id == Workshop.id, WAITING)
+        .correlate(Workshop)
+        .scalar_subquery()
+    )
 
 
 def paused() -> ScalarSelect[str]:
@@ -64,6 +79,7 @@ _CATALOGUE = (
         Workshop,
         func.coalesce(func.sum(room()), 0),
         func.coalesce(func.sum(size()), 0),
+        _waiting(),
         paused(),
         _paused_where_it_is_given(),
     )

@@ -23,6 +23,7 @@ EXAMPLE: dict[str, Any] = {
     "active": True,
     "room": 6,
     "seats": 6,
+    "waiting": 0,
     "pre_requisite": "",
     "paused": None,
     "extensions": 1,
@@ -49,8 +50,11 @@ class WorkshopView(BaseModel):
     priority: int
     session_type: str
     active: bool
-    room: int = Field(description="How many registrations it takes right now, over all its locations")
+    room: int = Field(
+        description="How many registrations it takes right now, over all its locations; none while somebody waits"
+    )
     seats: int = Field(description="How many it takes when nobody is in, over all its locations")
+    waiting: int = Field(description="How many are on its waiting list and have not been offered a seat")
     pre_requisite: str = Field(
         description="What a visitor should know or have done before; empty where nothing is asked"
     )
@@ -95,6 +99,7 @@ def view(offer: Offer) -> WorkshopView:
         active=workshop.active,
         room=offer.room,
         seats=offer.seats,
+        waiting=offer.waiting,
         pre_requisite=workshop.pre_requisite,
         paused=offer.paused,
         extensions=workshop.extensions,

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from wod_common.problems import ProblemDetails
 from wod_frontend.api import ApiRefused
 from wod_frontend.console.acts import Act
-from wod_frontend.console.backstage import Calls, Row
+from wod_frontend.console.backstage import Calls, Refused, Row
 from wod_frontend.console.desk import AnyDesk, Desk
 from wod_frontend.console.listings import LISTINGS, with_scope
 from wod_frontend.console.lists import Names, admit, names
@@ -51,14 +51,17 @@ class Outcome:
     target: Target
     problem: ProblemDetails | None
     answer: Row
+    alternatives: Sequence[Row] = ()
 
 
 @router.get("/{name}")
-async def ask(name: str, desk: AnyDesk, ids: Ids = []) -> Response:  # noqa: B006 - FastAPI's own default, never changed
+async def ask(name: str, request: Request, desk: AnyDesk, ids: Ids = []) -> Response:  # noqa: B006 - FastAPI's own default, never changed
     """What would be done to which rows; nothing is done yet."""
     act = _act(name)
     admit(desk, act.needs)
-    return await _question(desk, act, await _targets(desk.api, act, ids), {}, {})
+    # what an address may fill in beforehand is shown to the operator, and sent by nobody else
+    given = {one.name: request.query_params[one.name] for one in act.fields if one.name in request.query_params}
+    return await _question(desk, act, await _targets(desk.api, act, ids), given, {})
 
 
 @router.post("/{name}")
@@ -73,7 +76,7 @@ async def do(name: str, request: Request, desk: AnyDesk) -> Response:
     meant = [target for target in targets if target.fits]
     outcomes = [await _do(desk.api, act, target, typed) for target in meant]
     if len(outcomes) == 1 and outcomes[0].problem is not None:
-        return await _question(desk, act, targets, typed, _errors(outcomes[0].problem), outcomes[0].problem)
+        return await _question(desk, act, targets, typed, _errors(outcomes[0].problem), outcomes[0])
     if len(outcomes) == 1 and not act.tells:
         return RedirectResponse(_behind(act, outcomes[0].target), 303)
     return desk.page("done.html", act=act, outcomes=outcomes, back=_list_of(act))
@@ -89,22 +92,36 @@ async def _question(
     targets: Sequence[Target],
     typed: dict[str, str],
     errors: dict[str, str],
-    problem: ProblemDetails | None = None,
+    outcome: Outcome | None = None,
 ) -> Response:
     if act.on and not targets:
         raise HTTPException(404)
-    known = await names(desk.api) if any(one.kind in {"location", "workshop"} for one in act.fields) else Names()
+    known = await names(desk) if any(one.kind in {"location", "workshop"} for one in act.fields) else Names()
+    values = {one.name: typed.get(one.name, _begins(one, targets)) for one in act.fields}
     return desk.page(
         "act.html",
-        problem.status if problem else 200,
+        outcome.problem.status if outcome and outcome.problem else 200,
         act=act,
         targets=targets,
-        values={one.name: typed.get(one.name, _begins(one, targets)) for one in act.fields},
+        values=values,
         errors=errors,
+        alternatives=[(one, _instead(act, values, targets, one)) for one in outcome.alternatives] if outcome else [],
         names=known,
         back=targets[0].page if len(targets) == 1 and act.on else _list_of(act),
         may=any(target.fits for target in targets),
     )
+
+
+def _instead(act: Act, values: dict[str, str], targets: Sequence[Target], one: Row) -> str:
+    """The same form, filled in with another time and place."""
+    proposed = values | {
+        "location": one["location"],
+        "starts_at": one["starts_at"][:16],
+        "ends_at": one["ends_at"][:16],
+    }
+    known = [field.name for field in act.fields]
+    said = [(name, value) for name, value in proposed.items() if name in known and value != ""]
+    return f"/console/acts/{act.name}?{urlencode([*said, *(('id', one.identity) for one in targets if one.identity)])}"
 
 
 def _begins(one: Any, targets: Sequence[Target]) -> str:
@@ -114,7 +131,9 @@ def _begins(one: Any, targets: Sequence[Target]) -> str:
     value: Any = targets[0].row
     for part in one.stands.split("."):
         value = value.get(part, "") if isinstance(value, dict) else ""
-    return "" if value is None else str(value)
+    if one.kind == "moment":
+        return str(value)[:16]
+    return "" if value is None else ("yes" if value is True else str(value))
 
 
 def _errors(problem: ProblemDetails) -> dict[str, str]:
@@ -132,8 +151,8 @@ async def _do(api: Calls, act: Act, target: Target, typed: dict[str, str]) -> Ou
             answer = await api.call(act.method, act.address(target.identity), params=said)
         else:
             answer = await api.call(act.method, act.address(target.identity), json=said or None)
-    except ApiRefused as refused:
-        return Outcome(target, refused.problem, {})
+    except Refused as refused:
+        return Outcome(target, refused.problem, {}, refused.alternatives)
     return Outcome(target, None, answer)
 
 
@@ -178,6 +197,7 @@ _TITLES = {
     "workshops": "{name}",
     "accounts": "{username}",
     "pauses": "{text}",
+    "classes": "{title} · {workshop_name}",
 }
 
 

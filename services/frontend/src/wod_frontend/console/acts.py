@@ -18,7 +18,7 @@ Body = dict[str, Any]
 @dataclass(frozen=True)
 class Field:
     """One entry of an act's form. ``kind`` is ``text``, ``long``, ``number``, ``choice``, ``check``, ``password``,
-    ``location`` or ``workshop``; ``stands`` the name in the row whose present value the form begins with.
+    ``moment`` (in UTC), ``location`` or ``workshop``; ``stands`` the name in the row whose present value the form begins with.
     """
 
     name: str
@@ -35,13 +35,15 @@ class Field:
     @property
     def type(self) -> str:
         """Of the HTML input."""
-        return "number" if self.kind == "number" else "text"
+        return {"number": "number", "moment": "datetime-local"}.get(self.kind, "text")
 
     def read(self, typed: str) -> Any:
         """As JSON; None where nothing was typed. What is no number goes as it is, for the api-db to refuse by name."""
         typed = typed.strip() if self.kind != "password" else typed
         if self.kind == "check":
             return typed == "yes"
+        if self.kind == "moment" and len(typed) == len("2026-12-01T09:00"):
+            return f"{typed}:00Z"
         if self.kind in {"number", "location"} and typed.lstrip("-").isascii() and typed.lstrip("-").isdigit():
             return int(typed)
         return typed or None

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 
 from wod_common.problems import ProblemDetails
-from wod_frontend.api import ApiAway, failure_of
+from wod_frontend.api import ApiAway, ApiRefused, failure_of
 from wod_frontend.console.access import Operator, RoleMissing, SignInNeeded
 
 Row = dict[str, Any]
@@ -21,6 +21,14 @@ class SignInRefused(Exception):
         super().__init__(str(status))
         self.status = status
         self.retry_after = retry_after
+
+
+class Refused(ApiRefused):
+    """``alternatives``: the nearest times and places where a class would fit."""
+
+    def __init__(self, refused: ApiRefused, alternatives: list[Row]) -> None:
+        super().__init__(refused.problem, refused.headers)
+        self.alternatives = alternatives
 
 
 class Backstage:
@@ -85,12 +93,22 @@ def _content(response: httpx.Response) -> Row:
     if response.status_code == 403:
         raise RoleMissing(_detail(response))
     if not response.is_success:
-        raise failure_of(response)
+        failure = failure_of(response)
+        raise Refused(failure, _alternatives(response)) if isinstance(failure, ApiRefused) else failure
     try:
         content: Any = response.json() if response.content else {}
     except ValueError as error:
         raise ApiAway("the api-db answers what is no JSON") from error
     return content if isinstance(content, dict) else {"items": content}
+
+
+def _alternatives(response: httpx.Response) -> list[Row]:
+    try:
+        content = response.json()
+    except ValueError:
+        return []
+    found = content.get("alternatives", []) if isinstance(content, dict) else []
+    return found if isinstance(found, list) else []
 
 
 def _detail(response: httpx.Response) -> str:

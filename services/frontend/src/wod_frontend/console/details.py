@@ -40,7 +40,7 @@ async def registration(number: Number, request: Request, desk: DeskDep) -> Respo
 
 @router.get("/students/{number}")
 async def student(number: Number, request: Request, desk: DeskDep) -> Response:
-    row, known = await asyncio.gather(desk.api.get(f"/api/v1/students/{number}"), names(desk.api))
+    row, known = await asyncio.gather(desk.api.get(f"/api/v1/students/{number}"), names(desk))
     registrations, commands, audit = await asyncio.gather(
         desk.api.get("/api/v1/registrations", student=number, limit=20),
         desk.api.get("/api/v1/commands", student=number, limit=20),
@@ -53,7 +53,7 @@ async def student(number: Number, request: Request, desk: DeskDep) -> Response:
 @router.get("/commands/{identity}")
 async def command(identity: UUID, request: Request, desk: DeskDep) -> Response:
     row = await desk.api.get(f"/api/v1/commands/{identity}")
-    audit, known = await asyncio.gather(_audit(desk.api, "command", identity), names(desk.api))
+    audit, known = await asyncio.gather(_audit(desk.api, "command", identity), names(desk))
     return _page(
         desk, request, "command.html", "commands", row=row, outputs=outputs(row["reports"]), audit=audit, names=known
     )

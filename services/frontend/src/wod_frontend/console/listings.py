@@ -299,6 +299,35 @@ PAUSES = Listing(
     heads=("pause",),
 )
 
+CLASSES = Listing(
+    name="classes",
+    title=later("Classes"),
+    path="/api/v1/classes",
+    one="/api/v1/classes/{id}",
+    columns=(
+        Column("id", later("Number"), "id"),
+        Column("title", later("Class"), "strong"),
+        Column("workshop", later("Workshop"), "taught"),
+        _STATE,
+        Column("starts_at", later("Begins"), "moment"),
+        Column("ends_at", later("Ends"), "moment"),
+        Column("joined", later("In"), "room", of="seats"),
+        Column("help_wanted", later("Want help"), "alarm"),
+        Column("location_name", later("Location")),
+        Column("instructor", later("Instructor")),
+    ),
+    filters=(
+        Filter("over", later("Over"), choices=("false", "true")),
+        Filter("workshop", later("Workshop"), "workshop"),
+        Filter("since", later("Since"), "date"),
+        Filter("until", later("Until"), "date"),
+    ),
+    lead=later("Seats of a workshop, booked for a time and a group."),
+    searched=False,
+    needs=Rank.INSTRUCTOR,
+    heads=("new-class",),
+)
+
 LISTINGS: dict[str, Listing] = {
     listing.name: listing
     for listing in (
@@ -313,6 +342,7 @@ LISTINGS: dict[str, Listing] = {
         ANNOUNCEMENTS,
         ACCOUNTS,
         AUDIT,
+        CLASSES,
     )
 }
 

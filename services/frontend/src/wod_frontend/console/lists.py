@@ -11,10 +11,10 @@ from fastapi.responses import HTMLResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
 from wod_frontend.api import ApiRefused
-from wod_frontend.console.access import RoleMissing
+from wod_frontend.console.access import Rank, RoleMissing
 from wod_frontend.console.acts import Act
 from wod_frontend.console.backstage import LARGEST_PAGE, Calls, Row
-from wod_frontend.console.desk import Desk, DeskDep
+from wod_frontend.console.desk import AnyDesk, Desk
 from wod_frontend.console.listings import LISTINGS, Listing, with_scope
 from wod_frontend.console.offered_acts import heads_of, of_rows
 from wod_frontend.console.sheets import sheet
@@ -73,11 +73,15 @@ class Names:
     workshops: dict[str, str] = field(default_factory=dict)
 
 
-async def names(api: Calls) -> Names:
-    locations, workshops = await asyncio.gather(api.get("/api/v1/locations"), api.get("/api/v1/workshops"))
+async def names(desk: Desk) -> Names:
+    """Instructors see no locations: theirs are found for them."""
+    workshops = desk.api.get("/api/v1/workshops")
+    if not desk.operator.may(Rank.MODERATOR):
+        return Names({}, {row["notebook"]: row["name"] for row in (await workshops)["items"] if row["active"]})
+    locations, workshops_found = await asyncio.gather(desk.api.get("/api/v1/locations"), workshops)
     return Names(
         {row["id"]: row["name"] for row in locations["items"]},
-        {row["notebook"]: row["name"] for row in workshops["items"]},
+        {row["notebook"]: row["name"] for row in workshops_found["items"]},
     )
 
 
@@ -95,7 +99,7 @@ def admit(desk: Desk, needed: Any) -> None:
 
 
 @router.get("/{name}.csv")
-async def download(name: str, request: Request, desk: DeskDep) -> Response:
+async def download(name: str, request: Request, desk: AnyDesk) -> Response:
     """The same rows, all of them."""
     listing = _listing(name)
     admit(desk, listing.needs)
@@ -116,11 +120,11 @@ async def _each(rows: list[Row]) -> Any:
 
 
 @router.get("/{name}")
-async def show(name: str, request: Request, desk: DeskDep) -> Response:
+async def show(name: str, request: Request, desk: AnyDesk) -> Response:
     listing = _listing(name)
     admit(desk, listing.needs)
     asked = asked_of(request, listing)
-    known = await names(desk.api)
+    known = await names(desk)
     wrong, found = "", Row(items=[], next=None)
     try:
         found = await page_of(desk.api, listing, asked)

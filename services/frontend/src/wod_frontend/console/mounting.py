@@ -4,7 +4,7 @@ from typing import cast
 
 from fastapi import FastAPI
 
-from wod_frontend.console import acting, dashboard, details, lists, oidc, signing_in
+from wod_frontend.console import acting, classes, dashboard, details, lists, oidc, signing_in
 from wod_frontend.console.access import Seats
 from wod_frontend.console.failures import add_console_failures
 from wod_frontend.console.provider import Provider
@@ -21,6 +21,6 @@ def open_console(app: FastAPI, settings: Settings, guard: FormGuard) -> None:
     app.state.oidc = Provider(settings.oidc, public_url, secret, secure=secure) if settings.oidc else None
     cast(Pages, app.state.pages).jinja.filters.update(FILTERS)
     # the lists come last: they take any name
-    for module in (signing_in, oidc, acting, dashboard, details, lists):
+    for module in (signing_in, oidc, acting, dashboard, classes, details, lists):
         app.include_router(module.router)
     add_console_failures(app)

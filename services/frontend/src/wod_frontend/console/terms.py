@@ -29,6 +29,8 @@ STATES: dict[str, tuple[str, str]] = {
     "done": (later("done"), "ok"),
     "superseded": (later("overtaken"), "plain"),
     "withheld": (later("withheld"), "plain"),
+    "booked": (later("booked"), "plain"),
+    "open": (later("open"), "ok"),
     "bounced": (later("came back"), "bad"),
 }
 #: What is chosen from a list and is no state.

@@ -42,6 +42,8 @@ def cell_word(state: str) -> str:
 
 def done_sentence(name: str) -> str:
     """What was done, where it is an act of ours: the address may say anything."""
+    if name == "speaker":
+        return gettext("Your lab is being made; the way to it is in your mail.")
     return gettext(ACTS[name].done) if name in ACTS else ""
 
 

@@ -232,7 +232,7 @@ async def walk(platform: Platform) -> str:
 def credentials(platform: Platform) -> tuple[str, str] | None:
     mailbox = platform.url("mailbox")
     for mail in platform.http.get(f"{mailbox}/messages").json():
-        text = platform.http.get(f"{mailbox}/messages/{mail['id']}").json()["text"]
+        text = platform.http.get(f"{mailbox}/messages/{mail['id']}").json()["text"].replace("\r\n", "\n")
         found = re.search(r"^User name:\s+(\S+)$.*?^Password:\s+(\S+)$", text, re.M | re.S)
         if found:
             return found[1], found[2]

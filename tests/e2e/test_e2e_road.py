@@ -1,6 +1,7 @@
 """The whole road once, in a browser, on the real thing."""
 
 import re
+import zipfile
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -42,6 +43,10 @@ async def test_a_visitor_goes_from_the_portal_to_a_running_cell_and_back(platfor
     await run_first_cell(lab, username)
 
     await page.bring_to_front()
+    async with page.expect_download() as packing:
+        await page.get_by_role("link", name="Download my notebooks").click()
+    with zipfile.ZipFile(await (await packing.value).path()) as packed:
+        assert '"execution_count": 1' in packed.read(f"WKSHP-Jupyter101/{FIRST_LAB}").decode()
     await page.get_by_text("End the session now").click()
     await page.get_by_role("button", name=re.compile("end it")).click()
     await expect(page.get_by_role("heading", name="Your session is over")).to_be_visible()
@@ -50,6 +55,12 @@ async def test_a_visitor_goes_from_the_portal_to_a_running_cell_and_back(platfor
     assert list(platform.home(username).iterdir()) == []
     assert await platform.seat_state(username) == "free"
     await platform.mail("ada@example.org", "Thank you")
+    await page.get_by_label("Great").check()
+    await page.get_by_label("What should we know?").fill("Clear, and just hard enough.")
+    await page.get_by_role("button", name="Send").click()
+    await expect(page.get_by_text("helps the next one")).to_be_visible()
+    given = [row for row in await platform.operator("feedback") if str(row["registration"]) == token.split("-")[0]]
+    assert [(row["rating"], row["text"]) for row in given] == [(5, "Clear, and just hard enough.")]
 
 
 async def run_first_cell(lab: Page, username: str) -> None:

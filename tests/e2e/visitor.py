@@ -123,7 +123,7 @@ def text_of(message: EmailMessage) -> str:
 
 async def register_in_browser(page: Page, portal: str, workshop: str, email: str) -> str:
     """Fills in the form as a visitor does; the personal page's token."""
-    await page.goto(f"{portal}/")
+    await page.goto(f"{portal}/workshops")
     await page.locator(f"a[href*='{workshop}']").first.click()
     await page.get_by_label("Your name").fill("Ada Martin")
     await page.get_by_label("E-mail address").fill(email)

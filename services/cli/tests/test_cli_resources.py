@@ -146,3 +146,19 @@ async def test_a_wrong_value_is_a_mistake_in_the_command(operator: Terminal) -> 
 async def test_the_timeout_counts(platform: Platform, operator: Terminal) -> None:
     async with platform.api.sessions.begin():
         assert "--timeout" in await operator.refused(2, "seats", "list", "--timeout", "0")
+
+
+async def test_the_database_is_kept_and_brought_back(platform: Platform, operator: Terminal) -> None:
+    state = platform.api.app.state
+    surroundings = {
+        "WOD_API_DATABASE_URL": state.settings.plain_database_url,
+        "WOD_API_SECRET": state.settings.secret.get_secret_value(),
+        "WOD_API_COMMAND_KEY": str(state.settings.command_key),
+    }
+    file = platform.terminal.home / "wod.backup"
+    for words in (("upgrade",), ("backup", file)):
+        ran = await operator.run("db", *words, "--json", **surroundings)
+        assert ran.status == 0, ran.err
+    ran = await operator.run("db", "restore", file, "--json", **surroundings)
+    assert ran.status == 1
+    assert "in use already" in ran.problem["detail"]

@@ -1,15 +1,31 @@
 """The api-db as the portal sees it: real HTTP, scripted rows."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, FastAPI, Header, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse, StreamingResponse
+from services.frontend.tests.portal_rows import (
+    BADGE,
+    BROWSER_KEY,
+    CODE,
+    JOINED,
+    OPTOUT,
+    SPECIAL,
+    START,
+    TOKEN,
+    AlreadyRegistered,
+    Full,
+    registration,
+    workshop,
+)
 
 from wod_api_db.badges.schemas import BadgeView
+from wod_api_db.feedback.schemas import FeedbackRequest
 from wod_api_db.registrations.schemas import (
     AddressCorrection,
     EventView,
@@ -18,91 +34,24 @@ from wod_api_db.registrations.schemas import (
     RegistrationView,
 )
 from wod_api_db.workshops.schemas import WorkshopList, WorkshopView
-from wod_common.problems import Conflict, Forbidden, NotFound, Unprocessable, add_problem_handlers
+from wod_common.problems import Forbidden, NotFound, Unprocessable, add_problem_handlers
 
-TOKEN = "41-c2lnbmVkLWJ5LXRoZS1hcGk"
-OPTOUT = "41-dGhlLWxpbmstaW4tYS1tYWls"
-BROWSER_KEY = "k" * 32
-BADGE = BadgeView(
-    token=UUID("0b0c6d38-6a2c-4f5e-9b4e-0c4f4d7f0a11"),
-    workshop="WKSHP-API101",
-    special_badge=None,
-    name="API 101: speak REST fluently",
-    description="Call real services & read their answers.",
-    awarded_at=datetime(2026, 11, 23, 18, 30, tzinfo=UTC),
-    finished=4,
-    shown_name="",
-    image="/api/v1/badges/0b0c6d38-6a2c-4f5e-9b4e-0c4f4d7f0a11/image.svg",
-)
-START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
-
-
-class Full(Conflict):
-    type = "workshop-full"
-
-
-class AlreadyRegistered(Conflict):
-    type = "already-registered"
-
-
-def workshop(notebook: str = "WKSHP-API101", **changes: Any) -> WorkshopView:
-    row: dict[str, Any] = {
-        "notebook": notebook,
-        "name": "API 101: speak REST fluently",
-        "description": "Call real services, read their answers, and build a small client of your own.",
-        "category": ["Open Source"],
-        "duration_seconds": 7200,
-        "presenter": "Ada Martin",
-        "role": "Developer advocate",
-        "avatar": "",
-        "image": "",
-        "replay_link": "",
-        "priority": 1,
-        "session_type": "Workshops-on-Demand",
-        "active": True,
-        "room": 6,
-        "seats": 6,
-        "waiting": 0,
-        "pre_requisite": "",
-        "paused": None,
-        "extensions": 1,
-        "extension_seconds": 3600,
-        "created_at": START,
-    }
-    return WorkshopView.model_validate(row | changes)
-
-
-def registration(**changes: Any) -> RegistrationView:
-    row: dict[str, Any] = {
-        "id": 41,
-        "token": TOKEN,
-        "state": "registered",
-        "workshop": "WKSHP-API101",
-        "workshop_name": "API 101: speak REST fluently",
-        "name": "Grace",
-        "username": "student7",
-        "location": "Grenoble",
-        "lab_url": "http://lab.test/hub/user-redirect/lab",
-        "created_at": START,
-        "running_since": None,
-        "ends_at": None,
-        "ended_at": None,
-        "duration_seconds": 7200,
-        "completion": None,
-        "cleaned": False,
-        "message": "Your seat is taken; the lab is next.",
-        "line": None,
-        "ready_in_seconds": None,
-        "waiting_before": None,
-        "extension_seconds": None,
-        "mail_trouble": None,
-        "announcement": None,
-        "correctable": True,
-        "class_id": None,
-        "help_wanted_at": None,
-        "last_event_id": 0,
-    }
-    return RegistrationView.model_validate(row | changes)
+__all__ = [
+    "BADGE",
+    "BROWSER_KEY",
+    "CODE",
+    "JOINED",
+    "OPTOUT",
+    "SPECIAL",
+    "START",
+    "TOKEN",
+    "AlreadyRegistered",
+    "ApiDouble",
+    "Full",
+    "api_app",
+    "registration",
+    "workshop",
+]
 
 
 class ApiDouble:
@@ -121,6 +70,17 @@ class ApiDouble:
         self.corrections: list[str] = []
         self.refusal: Exception | None = None
         self.away = False
+        self.popular: list[str] = []
+        self.feedback: dict[str, Any] | None = None
+        self.earned: list[dict[str, Any]] = []
+        #: what the answer holds beside the view
+        self.beside: dict[str, Any] = {}
+        #: how often the whole catalogue was answered
+        self.catalogue_sent = 0
+        #: what was asked for with each registration, also what a later api-db would know
+        self.bodies: list[dict[str, Any]] = []
+        #: what was done to the registration
+        self.acts: list[str] = []
         self.ended = 0
         self.unsubscribed: list[str] = []
         self.badge = BADGE
@@ -145,6 +105,12 @@ class ApiDouble:
     def become(self, **changes: Any) -> None:
         self.view = RegistrationView.model_validate(self.view.model_dump() | changes)
         self._wake()
+
+    def stand_in_line(self, state: str, **line: Any) -> None:
+        """As one that waits, or is offered a seat."""
+        before = {"place": 3, "length": 7, "moved_at": None, "waited_seconds": 2700, "offer_ends_at": None}
+        self.beside = {"line": before | line}
+        self.become(state=state)
 
     def cut_streams(self) -> None:
         self._cut.set()
@@ -197,7 +163,9 @@ def api_app(double: ApiDouble) -> FastAPI:
         return {"status": "ok"}
 
     app.include_router(_workshops(double), prefix="/api/v1/workshops")
+    app.include_router(_changes(double), prefix="/api/v1/registrations")
     app.include_router(_registrations(double), prefix="/api/v1/registrations")
+    app.include_router(_asked(double), prefix="/api/v1/registrations")
 
     @app.post("/api/v1/mails/unsubscribe/{token}")
     async def unsubscribe(token: str) -> dict[str, bool]:
@@ -207,7 +175,21 @@ def api_app(double: ApiDouble) -> FastAPI:
         return {"unsubscribed": True}
 
     app.include_router(_badges(double), prefix="/api/v1/badges")
-    app.include_router(_changes(double), prefix="/api/v1/registrations")
+
+    @app.get("/api/v1/statistics/public")
+    async def figures() -> dict[str, int]:
+        return {"registrations": 4212, "persons": 2986, "workshops_active": 1, "sessions_running": 18}
+
+    @app.get("/api/v1/special-badges")
+    async def special() -> dict[str, Any]:
+        return {"items": [SPECIAL]}
+
+    @app.get("/api/v1/join/{code}")
+    async def join(code: str) -> dict[str, Any]:
+        if code != CODE:
+            raise NotFound("no such class")
+        return JOINED
+
     return app
 
 
@@ -215,8 +197,21 @@ def _workshops(double: ApiDouble) -> APIRouter:
     router = APIRouter()
 
     @router.get("")
-    async def workshops() -> WorkshopList:
-        return WorkshopList(items=double.workshops)
+    async def workshops(if_none_match: Annotated[str | None, Header()] = None) -> Response:
+        body = WorkshopList(items=double.workshops).model_dump_json()
+        etag = f'"{hashlib.sha256(body.encode()).hexdigest()}"'
+        if if_none_match == etag:
+            return Response(status_code=304, headers={"ETag": etag})
+        double.catalogue_sent += 1
+        return Response(body, media_type="application/json", headers={"ETag": etag})
+
+    @router.get("/popular")
+    async def popular() -> dict[str, list[str]]:
+        return {"items": double.popular}
+
+    @router.get("/{notebook}/badge.{kind}")
+    async def badge(notebook: str, kind: str) -> Response:
+        return Response(f"drawn as {kind}", media_type=f"image/{kind}")
 
     @router.get("/{notebook}")
     async def one(notebook: str) -> WorkshopView:
@@ -286,9 +281,10 @@ def _registrations(double: ApiDouble) -> APIRouter:
 
     @router.post("", status_code=201)
     async def register(
-        body: RegistrationRequest, x_forwarded_for: Annotated[str | None, Header()] = None
+        body: RegistrationRequest, request: Request, x_forwarded_for: Annotated[str | None, Header()] = None
     ) -> NewRegistrationView:
         double.requests.append(body)
+        double.bodies.append(await request.json())
         double.visitors.append(x_forwarded_for)
         if double.refusal:
             raise double.refusal
@@ -297,9 +293,9 @@ def _registrations(double: ApiDouble) -> APIRouter:
         return NewRegistrationView(**double.view.model_dump(), browser_key=BROWSER_KEY)
 
     @router.get("/{token}")
-    async def show(token: str) -> RegistrationView:
+    async def show(token: str) -> JSONResponse:
         _known(token)
-        return double.view
+        return JSONResponse(double.view.model_dump(mode="json") | double.beside)
 
     @router.get("/{token}/events")
     async def events(token: str, request: Request) -> StreamingResponse:
@@ -312,6 +308,52 @@ def _registrations(double: ApiDouble) -> APIRouter:
         _known(token)
         double.ended += 1
         double.happen("ended", "ended", by="person")
+        return double.view
+
+    return router
+
+
+def _asked(double: ApiDouble) -> APIRouter:
+    """What a person may ask for beside changing the session."""
+    router = APIRouter()
+
+    @router.get("/{token}/feedback")
+    async def feedback(token: str) -> dict[str, Any]:
+        _known(token)
+        if double.feedback is None:
+            raise NotFound("none was given")
+        return double.feedback
+
+    @router.put("/{token}/feedback")
+    async def give(token: str, body: FeedbackRequest) -> dict[str, Any]:
+        _known(token)
+        double.feedback = body.model_dump()
+        return double.feedback
+
+    @router.get("/{token}/badges")
+    async def earned(token: str) -> dict[str, Any]:
+        _known(token)
+        return {"items": double.earned}
+
+    @router.get("/{token}/calendar.ics")
+    async def calendar(token: str) -> Response:
+        _known(token)
+        return Response("BEGIN:VCALENDAR", media_type="text/calendar")
+
+    @router.delete("/{token}/data")
+    async def erase(token: str) -> dict[str, str]:
+        _known(token)
+        double.acts.append("erase")
+        return {}
+
+    @router.post("/{token}/{act}", include_in_schema=False)
+    async def act(token: str, act: str, request: Request) -> RegistrationView:
+        _known(token)
+        if act not in {"credentials", "help", "take"}:
+            raise NotFound("no such act")
+        if double.refusal:
+            raise double.refusal
+        double.acts.append(act)
         return double.view
 
     return router

@@ -1,5 +1,6 @@
 """The portal in a real browser: a deployment followed live, and axe-core on every page."""
 
+import re
 import shutil
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, async_playwright, expect
-from services.frontend.tests.portal_double import TOKEN, ApiDouble, workshop
+from services.frontend.tests.portal_double import BADGE, CODE, TOKEN, ApiDouble, workshop
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
@@ -83,6 +84,28 @@ async def test_open_confirmation_and_focus_survive_a_progress_report(page: Page,
     await expect(button).to_be_focused()
 
 
+async def test_the_catalogue_answers_while_one_types_and_no_other_site_is_asked(page: Page, api: ApiDouble) -> None:
+    api.workshops = [
+        workshop(replay_link="https://youtu.be/dQw4w9WgXcQ"),
+        workshop("WKSHP-Git", name="Git without fear"),
+    ]
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    await page.goto("/workshops")
+    await page.get_by_label("Search").press_sequentially("fear")
+    await expect(page.get_by_role("status")).to_contain_text("1 workshop")
+    await expect(page.get_by_role("link", name="API 101")).to_have_count(0)
+    await expect(page).to_have_url(re.compile(r"/workshops\?q=fear$"))
+    await page.get_by_role("link", name="Show all of them").first.click()
+    await page.get_by_role("link", name="API 101").click()
+    await expect(page.get_by_role("link", name="Watch the recording")).to_be_visible()
+    assert {url.split("/")[2] for url in asked} == {page.url.split("/")[2]}
+    await page.route("https://www.youtube-nocookie.com/**", lambda route: route.fulfill(body="player"))
+    await page.get_by_role("link", name="Watch the recording").press("Enter")
+    await expect(page.locator("iframe")).to_have_attribute("src", re.compile("youtube-nocookie"))
+    assert any("youtube-nocookie" in url for url in asked)
+
+
 async def test_page_catches_up_after_a_reload_and_a_broken_line(page: Page, api: ApiDouble) -> None:
     api.happen("registered", "registered")
     await page.goto(SESSION)
@@ -121,18 +144,22 @@ async def test_form_and_session_work_without_script(browser: Browser, portal_url
     await context.close()
 
 
-STATES = ("registered", "deploying", "running", "expiring", "ended", "failed", "cancelled")
+STATES = ("waiting", "offered", "registered", "deploying", "running", "expiring", "ended", "failed", "cancelled")
 
 
 def prepare(api: ApiDouble, state: str) -> None:
     api.workshops.append(workshop("WKSHP-Git", name="Git without fear", room=0, category=["Data"]))
+    if state in {"waiting", "offered"}:
+        api.stand_in_line(state)
+        return
     api.happen("registered", "registered", after=0.03)
     if state != "registered":
         api.happen("progress", step="account", percent=20, seconds=0.4)
         api.happen("progress", step="deliver", percent=62, message="Preparing 3 notebooks for you")
     if state in {"running", "expiring", "ended"}:
         run(api)
-    api.become(state=state, completion=78 if state == "ended" else None)
+        api.earned = [{"token": str(BADGE.token), "name": "API 101", "shown_name": ""}]
+    api.become(state=state, completion=78 if state in {"running", "ended"} else None, extension_seconds=3600)
 
 
 async def no_violations(page: Page) -> None:
@@ -141,16 +168,33 @@ async def no_violations(page: Page) -> None:
     assert not found, [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1440])
-async def test_pages_are_accessible_and_fit(page: Page, api: ApiDouble, scheme: Any, width: int) -> None:
+async def speak(page: Page, language: str) -> None:
+    await page.set_extra_http_headers({"Accept-Language": language})
+
+
+@pytest.mark.parametrize(
+    ("scheme", "language", "width"),
+    [("light", "en", 360), ("dark", "fr", 360), ("light", "fr", 1440), ("dark", "en", 1440)],
+)
+async def test_pages_are_accessible_and_fit(page: Page, api: ApiDouble, scheme: Any, language: str, width: int) -> None:
+    await speak(page, language)
     await page.set_viewport_size({"width": width, "height": 900})
     await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     prepare(api, "registered")
+    api.workshops[0] = workshop(replay_link="https://youtu.be/dQw4w9WgXcQ")
     for path in (
         "/",
-        "/?category=Data",
+        "/workshops?category=Data",
+        "/workshops?q=nothing",
         "/workshops/WKSHP-API101",
+        "/workshops/WKSHP-API101/finisher-badge",
+        "/workshops/1/special-badge",
+        f"/badges/{BADGE.token}",
+        "/replays",
+        "/join",
+        f"/join/{CODE}",
+        "/accessibility",
+        "/styleguide",
         "/workshops/WKSHP-Git",
         "/terms",
         "/privacy",
@@ -165,6 +209,7 @@ async def test_pages_are_accessible_and_fit(page: Page, api: ApiDouble, scheme: 
 @pytest.mark.parametrize("state", STATES)
 async def test_sessions_are_accessible_in_every_state(page: Page, api: ApiDouble, scheme: Any, state: str) -> None:
     await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    await speak(page, "en" if scheme == "light" else "fr")
     prepare(api, state)
     await page.goto(SESSION)
     for confirmation in await page.locator("summary").all():

@@ -138,7 +138,7 @@ async def test_more_time_is_one_click_and_a_refusal_says_why(form: FilledForm, a
     assert refused.status_code == 409
     assert "every seat of this workshop is taken" in refused.text
     api.refusal = None
-    assert (await form.send(f"{page}/extend", form_token=token)).headers["location"] == page
+    assert (await form.send(f"{page}/extend", form_token=token)).headers["location"] == f"{page}?done=extend"
     assert "more</button>" not in (await form.visitor.get(page)).text
 
 

@@ -19,18 +19,19 @@ async def test_home_lists_active_workshops_with_what_one_decides_by(visitor: htt
     assert "Full" in page
     assert "1 hour 30 minutes" in page
     assert "Retired" not in page
+    assert "4,212" in page
 
 
 async def test_category_filters_the_catalogue(visitor: httpx.AsyncClient, api: ApiDouble) -> None:
     api.workshops = [workshop(), workshop("WKSHP-Data", name="See your data", category=["Data & AI"])]
-    page = (await visitor.get("/", params={"category": "Data & AI"})).text
+    page = (await visitor.get("/workshops", params={"category": "Data & AI"})).text
     assert "See your data" in page
     assert "API 101" not in page
-    assert 'href="/?category=Data%20%26%20AI#workshops" aria-current="true"' in page
+    assert '<option value="Data &amp; AI" selected>' in page
 
 
 async def test_unknown_category_offers_the_way_back(visitor: httpx.AsyncClient) -> None:
-    assert "Show all of them" in (await visitor.get("/?category=nothing")).text
+    assert "Show all of them" in (await visitor.get("/workshops?category=nothing")).text
 
 
 async def test_workshop_page_holds_the_form(visitor: httpx.AsyncClient) -> None:
@@ -40,10 +41,14 @@ async def test_workshop_page_holds_the_form(visitor: httpx.AsyncClient) -> None:
         assert f'<label for="{field}">' in page
 
 
-async def test_full_workshop_says_so_and_has_no_form(visitor: httpx.AsyncClient, api: ApiDouble) -> None:
+async def test_full_workshop_says_so_and_offers_its_waiting_list(visitor: httpx.AsyncClient, api: ApiDouble) -> None:
     api.workshops = [workshop(room=0)]
     page = (await visitor.get("/workshops/WKSHP-API101")).text
     assert "This workshop is full." in page
+    assert '<input type="hidden" name="wait" value="yes">' in page
+    api.workshops = [workshop(room=0, paused="Back at two.")]
+    page = (await visitor.get("/workshops/WKSHP-API101")).text
+    assert "Back at two." in page
     assert "<form" not in page
 
 
@@ -155,7 +160,8 @@ async def test_api_away_is_a_page_that_says_when_to_come_again(visitor: httpx.As
 
 async def test_pages_are_light(visitor: httpx.AsyncClient, api: ApiDouble) -> None:
     api.workshops = [workshop(f"WKSHP-N{number}", name=f"Workshop {number}") for number in range(24)]
-    weight = len((await visitor.get("/")).content) + len((await visitor.get("/favicon.svg")).content)
-    for name in ("portal.css", "session.js"):
-        weight += len((await visitor.get(f"/static/{name}")).content)
-    assert weight < 120_000
+    for page in ("/", "/workshops"):
+        weight = len((await visitor.get(page)).content) + len((await visitor.get("/favicon.svg")).content)
+        for name in ("portal.css", "catalogue.js"):
+            weight += len((await visitor.get(f"/static/{name}")).content)
+        assert weight < 120_000

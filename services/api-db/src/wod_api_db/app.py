@@ -18,6 +18,7 @@ from wod_api_db.classes.endpoints import router as classes
 from wod_api_db.classes.join_endpoints import router as joining
 from wod_api_db.commands.endpoints import router as commands
 from wod_api_db.db import make_engine, make_sessions
+from wod_api_db.diagnosis.endpoints import router as diagnosis
 from wod_api_db.feedback.endpoints import router as feedback
 from wod_api_db.legacy.mounting import mount_legacy
 from wod_api_db.limits import RateLimits
@@ -76,6 +77,7 @@ ROUTERS = (
     statistics,
     students,
     syncing,
+    diagnosis,
     wishes,
 )
 

@@ -1,11 +1,13 @@
-"""``python -m wod_api_db.manage migrate``, ``seed FILE``, ``sync FOLDER...`` and ``reseal``: what an installation is fed with."""
+"""``python -m wod_api_db.manage`` and ``migrate``, ``seed FILE``, ``sync FOLDER...``, ``reseal``, ``backup FILE`` or ``restore FILE``."""
 
 import argparse
 import asyncio
 import sys
 from pathlib import Path
+from zipfile import BadZipFile
 
 from wod_api_db.audit.models import AuditEntry
+from wod_api_db.backing_up import CannotRestore, backup, restore
 from wod_api_db.db import make_engine, make_sessions
 from wod_api_db.migrating import migrate
 from wod_api_db.resealing import reseal
@@ -21,6 +23,10 @@ def _parser() -> argparse.ArgumentParser:
     actions = parser.add_subparsers(dest="action", required=True)
     actions.add_parser("migrate", help="bring the schema up to this release")
     actions.add_parser("reseal", help="passwords and tokens at rest under the new secret, while two are taken")
+    saving = actions.add_parser("backup", help="all rows into a new file, which only its owner can read")
+    saving.add_argument("file", type=Path)
+    restoring = actions.add_parser("restore", help="a backup into a new database")
+    restoring.add_argument("file", type=Path)
     seeding = actions.add_parser("seed", help="location, seats, accounts and workshops from a JSON file; repeatable")
     seeding.add_argument("file", type=Path)
     syncing = actions.add_parser(
@@ -66,12 +72,24 @@ def sync(settings: Settings, arguments: argparse.Namespace) -> int:
     return 1 if report.refused else 0
 
 
+def save(settings: Settings, arguments: argparse.Namespace) -> int:
+    act = backup if arguments.action == "backup" else restore
+    try:
+        asyncio.run(act(settings, arguments.file))
+    except (CannotRestore, OSError, BadZipFile) as error:
+        sys.stderr.write(f"{arguments.file}: {error}\n")
+        return 1
+    return 0
+
+
 def main() -> int:
     arguments = _parser().parse_args()
     configure_logging("manage")
     settings = Settings()
     if arguments.action == "sync":
         return sync(settings, arguments)
+    if arguments.action in {"backup", "restore"}:
+        return save(settings, arguments)
     if arguments.action == "migrate":
         asyncio.run(migrate(settings))
     elif arguments.action == "reseal":

@@ -14,13 +14,14 @@ from wod_api_db.registrations import entering_sql
 from wod_api_db.settings import Settings
 from wod_api_db.waiting import taking_sql
 
+MIGRATIONS = Path(__file__).parent / "migrations"
 #: any constant of ours: two migrations at once wait for each other
 _LOCK = 0x_50D_0001
 
 
 def alembic_config(connection: Connection) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
     return config
 

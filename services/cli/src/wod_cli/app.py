@@ -10,6 +10,8 @@ from wod_cli import (
     appliances,
     classes,
     commands,
+    database,
+    doctor,
     locations,
     login,
     mails,
@@ -30,7 +32,10 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 login.add_to(app)
-for part in (commands, seats, registrations, classes, workshops, locations, pauses, notices, mails, appliances):
+doctor.add_to(app)
+for part in (
+    commands, seats, registrations, classes, workshops, locations, pauses, notices, mails, appliances, database,
+):  # fmt: skip
     app.add_typer(part.app)
 
 #: The base of all errors about the command line; Typer has no public name for it.

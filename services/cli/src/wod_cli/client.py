@@ -36,6 +36,15 @@ class Api:
     ) -> None:
         self._http.close()
 
+    @property
+    def root(self) -> str:
+        """Where ``/healthz`` is."""
+        return self._url.removesuffix("/").removesuffix("/api/v1")
+
+    def version(self) -> str:
+        """Of the release that answers."""
+        return str(self._call("GET", f"{self.root}/openapi.json", {})["info"]["version"])
+
     def get(self, path: str, **query: Any) -> Any:
         return self._call("GET", path, query)
 

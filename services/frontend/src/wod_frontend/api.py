@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
+from urllib.parse import quote
 from uuid import UUID
 
 import httpx
@@ -10,7 +11,23 @@ from pydantic import BaseModel, ValidationError
 
 from wod_common.problems import ProblemDetails
 from wod_common.tracing import HEADER, current
-from wod_frontend.wire import Badge, CorrectedRegistration, Event, NewRegistration, Registration, Workshop, WorkshopList
+from wod_frontend.wire import (
+    Badge,
+    CorrectedRegistration,
+    EarnedBadge,
+    EarnedBadges,
+    Event,
+    Feedback,
+    Figures,
+    JoinedClass,
+    Names,
+    NewRegistration,
+    Registration,
+    SpecialBadge,
+    SpecialBadges,
+    Workshop,
+    WorkshopList,
+)
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -57,16 +74,37 @@ class Api:
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
+        self._listed: tuple[str, list[Workshop]] = ("", [])
 
     async def workshops(self) -> list[Workshop]:
-        """The active ones, in the api-db's order: the most important first."""
-        listed = _read(WorkshopList, await self._call("GET", "/api/v1/workshops")).items
-        return [item for item in listed if item.active]
+        """The active ones, in the api-db's order: the most important first. Read anew only where they have changed."""
+        etag, known = self._listed
+        headers = {"If-None-Match": etag} if etag else {}
+        answer = await self._call("GET", "/api/v1/workshops", headers=headers, expected=frozenset({304}))
+        if answer.status_code != httpx.codes.NOT_MODIFIED:
+            known = [item for item in _read(WorkshopList, answer).items if item.active]
+            self._listed = (answer.headers.get("etag", ""), known)
+        return known
+
+    async def popular(self) -> list[str]:
+        """Folder names, the most popular first; the api-db counts once a minute."""
+        return _read(Names, await self._call("GET", "/api/v1/workshops/popular")).items
+
+    async def figures(self) -> Figures:
+        return _read(Figures, await self._call("GET", "/api/v1/statistics/public"))
+
+    async def special_badges(self) -> list[SpecialBadge]:
+        return _read(SpecialBadges, await self._call("GET", "/api/v1/special-badges")).items
+
+    async def joined_class(self, code: str, visitor: str | None) -> JoinedClass:
+        """``code`` is quoted here, for people type it; ``visitor`` as in ``register``: wrong codes are counted."""
+        headers = {"X-Forwarded-For": visitor} if visitor else {}
+        return _read(JoinedClass, await self._call("GET", f"/api/v1/join/{quote(code, safe='')}", headers=headers))
 
     async def workshop(self, notebook: str) -> Workshop:
         return _read(Workshop, await self._call("GET", f"/api/v1/workshops/{notebook}"))
 
-    async def register(self, form: Mapping[str, str], visitor: str | None) -> NewRegistration:
+    async def register(self, form: Mapping[str, Any], visitor: str | None) -> NewRegistration:
         """``visitor`` is his address: the api-db counts registrations by it, and would count them all as ours."""
         headers = {"X-Forwarded-For": visitor} if visitor else {}
         answer = await self._call("POST", "/api/v1/registrations", json=dict(form), headers=headers)
@@ -75,28 +113,51 @@ class Api:
     async def registration(self, token: str) -> Registration:
         return _read(Registration, await self._call("GET", f"/api/v1/registrations/{token}"))
 
-    async def end(self, token: str) -> None:
-        await self._call("POST", f"/api/v1/registrations/{token}/end")
-
-    async def take(self, token: str) -> None:
-        """The seat that is offered."""
-        await self._call("POST", f"/api/v1/registrations/{token}/take")
-
     async def unsubscribe(self, token: str) -> None:
         await self._call("POST", f"/api/v1/mails/unsubscribe/{token}")
 
     async def badge(self, token: UUID) -> Badge:
         return _read(Badge, await self._call("GET", f"/api/v1/badges/{token}"))
 
-    async def badge_picture(self, token: UUID, kind: str, if_none_match: str | None) -> Picture:
+    async def picture(self, path: str, if_none_match: str | None) -> Picture:
+        """``path`` below ``/api/v1``."""
         headers = {"If-None-Match": if_none_match} if if_none_match else {}
-        path = f"/api/v1/badges/{token}/image.{kind}"
+        path = f"/api/v1/{path}"
         answer = await self._call("GET", path, headers=headers, expected=frozenset({304, 307}))
         kept = {name: value for name, value in answer.headers.items() if name in _OF_A_PICTURE}
         return Picture(answer.status_code, answer.content, kept)
 
-    async def extend(self, token: str) -> None:
-        await self._call("POST", f"/api/v1/registrations/{token}/extend")
+    async def act(self, token: str, act: str, body: dict[str, Any] | None = None) -> None:
+        """One of the calls that change a registration and whose answer is its own page."""
+        await self._call("POST", f"/api/v1/registrations/{token}/{act}", json=body)
+
+    async def feedback(self, token: str) -> Feedback | None:
+        """None where none was given."""
+        try:
+            return _read(Feedback, await self._call("GET", f"/api/v1/registrations/{token}/feedback"))
+        except ApiRefused as refused:
+            if refused.problem.status != httpx.codes.NOT_FOUND:
+                raise
+            return None
+
+    async def give_feedback(self, token: str, rating: int, text: str) -> None:
+        await self._call("PUT", f"/api/v1/registrations/{token}/feedback", json={"rating": rating, "text": text})
+
+    async def earned(self, token: str) -> list[EarnedBadge]:
+        return _read(EarnedBadges, await self._call("GET", f"/api/v1/registrations/{token}/badges")).items
+
+    async def show_name(self, token: str, badge: UUID, *, shown: bool) -> None:
+        await self._call("PATCH", f"/api/v1/registrations/{token}/badges/{badge}", json={"show_name": shown})
+
+    async def calendar(self, token: str) -> bytes:
+        return (await self._call("GET", f"/api/v1/registrations/{token}/calendar.ics")).content
+
+    async def data(self, token: str) -> bytes:
+        """All that is held, as JSON."""
+        return (await self._call("GET", f"/api/v1/registrations/{token}/data")).content
+
+    async def erase(self, token: str) -> None:
+        await self._call("DELETE", f"/api/v1/registrations/{token}/data")
 
     async def correct_address(self, token: str, email: str, browser_key: str) -> str:
         """The new personal token."""
@@ -128,7 +189,7 @@ class Api:
         self,
         method: str,
         path: str,
-        json: dict[str, str] | None = None,
+        json: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
         expected: frozenset[int] = frozenset(),
     ) -> httpx.Response:

@@ -11,7 +11,7 @@ from wod_common.health import health_router
 from wod_common.rotation import taken
 from wod_common.timing import RequestTiming
 from wod_common.tracing import Traced
-from wod_frontend import badges, catalogue, house, registering, sessions, unsubscribing
+from wod_frontend import acting, badges, catalogue, house, joining, registering, sessions, unsubscribing
 from wod_frontend.api import Api, connect
 from wod_frontend.branding import read_branding
 from wod_frontend.console.backstage import Backstage
@@ -45,7 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(title="Portal", lifespan=lifespan, openapi_url=None)
     app.state.pages = Pages(guard, branding, str(settings.public_url).rstrip("/"))
     open_console(app, settings, guard)
-    for part in (catalogue, registering, sessions, unsubscribing, badges, house):
+    for part in (catalogue, badges, registering, joining, sessions, acting, unsubscribing, house):
         app.include_router(part.router)
     app.include_router(health_router({"api-db": api_answers}))
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

@@ -8,6 +8,8 @@ from fastapi import Request, Response
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from starlette.exceptions import HTTPException
 
+from wod_frontend.language import later
+
 COOKIE = "wod_form"
 FIELD = "form_token"
 #: A page may lie open for a working day before its form is sent.
@@ -52,11 +54,11 @@ class FormGuard:
         """Raises 403 where the form is not from a page of ours."""
         # absent in old browsers and on plain http; "none" is a form sent anew by the address bar
         if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
-            raise HTTPException(403, "The form was sent from another site.")
+            raise HTTPException(403, later("The form was sent from another site."))
         try:
             signed: str = self._serializer.loads(token, max_age=LIFETIME_SECONDS)
         except BadSignature:
             signed = ""
         cookie = request.cookies.get(COOKIE, "")
         if not cookie or not hmac.compare_digest(str(signed).encode(), cookie.encode()):
-            raise HTTPException(403, "The form has lain open for too long, or cookies are switched off.")
+            raise HTTPException(403, later("The form has lain open for too long, or cookies are switched off."))

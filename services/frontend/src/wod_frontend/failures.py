@@ -1,11 +1,14 @@
 """Every failure as a page that says what happened and where to go on."""
 
+import re
+
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from wod_frontend.api import ApiAway, ApiRefused
+from wod_frontend.language import gettext, later
 from wod_frontend.security import HEADERS
 from wod_frontend.state import pages_of
 
@@ -15,20 +18,28 @@ RETRY_AFTER_SECONDS = 10
 
 #: status: headline, sentence
 WORDS = {
-    403: ("Please send that once more", "Go back, reload the page, and send the form again."),
-    404: ("There is nothing here", "The address may be mistyped, or what it showed is gone."),
-    405: ("That does not work here", "The address exists, but not for what was tried."),
-    413: ("That is too much", "What was sent is larger than any form of ours."),
-    429: ("One moment, please", "Too many tries in a short time. Wait a minute, then try again."),
-    500: ("That was our mistake", "Something broke on our side. It is noted; please try again."),
-    503: ("Back in a moment", "The workshops cannot be reached right now. A running lab runs on meanwhile."),
+    403: (later("Please send that once more"), later("Go back, reload the page, and send the form again.")),
+    404: (later("There is nothing here"), later("The address may be mistyped, or what it showed is gone.")),
+    405: (later("That does not work here"), later("The address exists, but not for what was tried.")),
+    413: (later("That is too much"), later("What was sent is larger than any form of ours.")),
+    429: (later("One moment, please"), later("Too many tries in a short time. Wait a minute, then try again.")),
+    500: (later("That was our mistake"), later("Something broke on our side. It is noted; please try again.")),
+    503: (
+        later("Back in a moment"),
+        later("The workshops cannot be reached right now. A running lab runs on meanwhile."),
+    ),
 }
-UNKNOWN = ("That did not work", "The request was not understood. Start again from the workshops.")
+UNKNOWN = (later("That did not work"), later("The request was not understood. Start again from the workshops."))
 SESSION_UNKNOWN = (
-    "We do not know this session",
-    "The personal link may have been cut in two by a mail program, or its registration is long over. "
-    "Open the link from your mail again, whole.",
+    later("We do not know this session"),
+    later(
+        "The personal link may have been cut in two by a mail program, or its registration is long over. "
+        "Open the link from your mail again, whole."
+    ),
 )
+
+
+_OF_SESSION = re.compile(r"/sessions/[^/]+")
 
 
 def _page(
@@ -38,16 +49,16 @@ def _page(
     headline, usual = SESSION_UNKNOWN if unknown_session else WORDS.get(status, UNKNOWN)
     # what is done to a session is a form without a page of its own: the session's page holds it
     retry = request.url.path
-    for act in ("/end", "/extend", "/address"):
-        retry = retry.removesuffix(act)
+    if found := _OF_SESSION.match(retry):
+        retry = found[0]
     return pages_of(request).render(
         request,
         "failure.html",
         status,
         headers,
         code=status,
-        headline=headline,
-        sentence=sentence or usual,
+        headline=gettext(headline),
+        sentence=sentence or gettext(usual),
         retry=retry,
     )
 
@@ -67,7 +78,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    sentence = f"{error.detail} {WORDS[403][1]}" if error.status_code == 403 else None
+    sentence = f"{gettext(error.detail)} {gettext(WORDS[403][1])}" if error.status_code == 403 else None
     return _page(request, error.status_code, sentence, dict(error.headers or {}))
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from wod_frontend.language import current, gettext, later, ngettext
 from wod_frontend.wire import Event, Registration, State
 from wod_frontend.words import quoted, took
 
@@ -12,6 +13,13 @@ from wod_frontend.words import quoted, took
 ACCOUNT_STEP = "account"
 #: What the agent reports while others are prepared first.
 QUEUED_STEP = "queued"
+
+
+STEPS: dict[object, str] = {
+    ACCOUNT_STEP: later("Preparing your account"),
+    "deliver": later("Bringing the notebooks"),
+    "hook": later("Preparing what the workshop needs"),
+}
 
 
 class CellState(StrEnum):
@@ -78,22 +86,28 @@ def _travel_note(story: Sequence[Event], registration: Registration) -> str:
     location = registration.location
     if registration.waiting_before:
         count = registration.waiting_before
-        return f"{count} {'lab is' if count == 1 else 'labs are'} prepared before yours"
+        said = ngettext("%(num)d lab is prepared before yours", "%(num)d labs are prepared before yours", count)
+        return said % {"num": count}
     if _first(story, "accepted"):
-        return f"{location} is at work"
+        return gettext("%(location)s is at work") % {"location": location}
     if _first(story, "command-sent"):
-        return f"On its way to {location}"
-    return "Waiting to be sent"
+        return gettext("On its way to %(location)s") % {"location": location}
+    return gettext("Waiting to be sent")
 
 
 def _mail_note(story: Sequence[Event]) -> str:
     if any(event.type == "mail-failed" and event.data.get("template") == "credentials" for event in story):
-        return "Your mailbox did not take the mail; the operators know"
-    return "Handing the mail over"
+        return gettext("Your mailbox did not take the mail; the operators know")
+    return gettext("Handing the mail over")
 
 
 def _last_message(story: Sequence[Event]) -> str:
-    messages = (event.data.get("message") for event in reversed(story) if event.type == "progress")
+    """What the agent says of its step, in English; for other languages the step in ours."""
+    reports = [event.data for event in story if event.type == "progress"]
+    step = next((data.get("step") for data in reversed(reports) if data.get("step")), None)
+    if current().code != "en":
+        return gettext(STEPS[step]) if step in STEPS else ""
+    messages = (data.get("message") for data in reversed(reports))
     return next((str(message) for message in messages if message), "")
 
 
@@ -110,26 +124,27 @@ def cells(registration: Registration, story: Sequence[Event]) -> list[Cell]:
     rows: list[tuple[str, str, str, datetime | None, int | None]] = [
         (
             f"register({quoted(registration.workshop_name)})",
-            "Taking a seat for you",
-            f"You are in: {registration.username} at {registration.location}",
+            gettext("Taking a seat for you"),
+            gettext("You are in: %(username)s at %(location)s")
+            % {"username": registration.username, "location": registration.location},
             done.registered,
             None,
         ),
         (
             f"account = create({quoted(registration.username)})",
             _travel_note(story, registration),
-            "Account ready",
+            gettext("Account ready"),
             done.account,
             None,
         ),
         (
             f"deploy({quoted(registration.workshop)})",
-            _last_message(story) or "Bringing the notebooks",
-            "Lab ready",
+            _last_message(story) or gettext("Bringing the notebooks"),
+            gettext("Lab ready"),
             done.deployed,
             percent,
         ),
-        ("mail(credentials)", _mail_note(story), "The password is in your mail", done.mailed, None),
+        ("mail(credentials)", _mail_note(story), gettext("The password is in your mail"), done.mailed, None),
     ]
     return _execute(registration, rows)
 
@@ -143,7 +158,7 @@ def _execute(
         if began and ended:
             result.append(Cell(number, code, CellState.DONE, outcome, took(ended - began), percent))
         elif began and registration.state is State.FAILED:
-            result.append(Cell(number, code, CellState.FAILED, "This step did not succeed", "", percent))
+            result.append(Cell(number, code, CellState.FAILED, gettext("This step did not succeed"), "", percent))
         elif began and registration.state not in {State.ENDED, State.CANCELLED}:
             result.append(Cell(number, code, CellState.RUNNING, doing, "", percent))
         else:

@@ -1,6 +1,6 @@
-"""A workshop's page and its registration form."""
+"""A workshop's page and its registration form: for a seat, for the waiting list, or into a class."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Path, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -10,13 +10,22 @@ from wod_common.commands import WORKSHOP_PATTERN
 from wod_common.problems import ProblemDetails
 from wod_frontend import browser_keys
 from wod_frontend.api import Api, ApiRefused
+from wod_frontend.language import current, gettext, later
 from wod_frontend.pages import Pages
+from wod_frontend.players import player_of
 from wod_frontend.state import ApiDep, PagesDep
-from wod_frontend.wire import Workshop
+from wod_frontend.wire import JoinedClass, Workshop
 
 #: What the form asks for, in its order; an error elsewhere is shown above the form.
 FIELDS = ("name", "email", "company", "terms")
-CROWD = "Very many people register from your network right now. Wait a minute, then send the form again."
+CROWD = later("Very many people register from your network right now. Wait a minute, then send the form again.")
+MISSING = {
+    "name": later("Tell us your name, as the lab shall greet you."),
+    "email": later("Give us your e-mail address: the password of your lab is sent there."),
+    "terms": later("Please accept the terms to get a lab."),
+}
+#: The api-db writes English; a visitor who reads another language is told what to do in his own.
+CHECK = later("This cannot be used. Please check it.")
 
 router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
 Notebook = Annotated[str, Path(pattern=WORKSHOP_PATTERN)]
@@ -31,21 +40,27 @@ class Typed(BaseModel):
     email: str = ""
     company: str = ""
     terms: str = ""
+    wait: str = ""
+    join_code: str = ""
     form_token: str = ""
 
     def missing(self) -> dict[str, str]:
         """Errors that need no question to the api-db."""
-        sentences = {
-            "name": "Tell us your name, as the lab shall greet you.",
-            "email": "Give us your e-mail address: the password of your lab is sent there.",
-            "terms": "Please accept the terms to get a lab.",
-        }
-        return {field: sentence for field, sentence in sentences.items() if not getattr(self, field)}
+        return {field: gettext(sentence) for field, sentence in MISSING.items() if not getattr(self, field)}
+
+    def asked(self) -> dict[str, Any]:
+        """The person, and how he wants in; what was not wanted is not named."""
+        asked: dict[str, Any] = self.model_dump(include={"name", "email", "company"})
+        if self.wait:
+            asked["wait"] = True
+        if self.join_code:
+            asked["join_code"] = self.join_code
+        return asked
 
 
 @router.get("/workshops/{notebook}")
 async def show(notebook: Notebook, request: Request, api: ApiDep, pages: PagesDep) -> Response:
-    return _form(pages, request, await _active(api, notebook), Typed())
+    return form_page(pages, request, await _active(api, notebook), Typed())
 
 
 @router.post("/workshops/{notebook}")
@@ -54,11 +69,10 @@ async def register(
 ) -> Response:
     pages.guard.check(request, typed.form_token)
     if errors := typed.missing():
-        return _form(pages, request, await _active(api, notebook), typed, errors, 422)
-    asked = {"workshop": notebook, "terms_version": pages.branding.terms_version}
+        return form_page(pages, request, await _active(api, notebook), typed, errors, 422)
+    asked = typed.asked() | {"workshop": notebook, "terms_version": pages.branding.terms_version}
     try:
-        typed_fields = typed.model_dump(include={"name", "email", "company"})
-        made = await api.register(asked | typed_fields, request.client.host if request.client else None)
+        made = await api.register(asked, request.client.host if request.client else None)
     except ApiRefused as refused:
         return await _refused(refused, typed, notebook, request, api, pages)
     response = RedirectResponse(f"/sessions/{made.token}", 303)
@@ -82,17 +96,17 @@ async def _refused(
         return pages.render(request, "check_mail.html", 202)
     workshop = await _active(api, notebook)
     if problem.type == "workshop-full":
-        return _form(pages, request, workshop.model_copy(update={"room": 0}), typed, {}, 409)
+        return form_page(pages, request, workshop.model_copy(update={"room": 0}), typed, {}, 409)
     if problem.type in {"registration-paused", "workshop-nowhere"}:
         paused = workshop.model_copy(update={"paused": problem.detail})
-        return _form(pages, request, paused, typed, {}, 409)
-    if problem.status == 422:
-        return _form(pages, request, workshop, typed, _beside_fields(problem), 422)
+        return form_page(pages, request, paused, typed, {}, 409)
     if problem.status == 429:
         # what was typed stays: the visitor is most likely one of a crowd behind one address
-        response = _form(pages, request, workshop, typed, {"": CROWD}, 429)
+        response = form_page(pages, request, workshop, typed, {"": gettext(CROWD)}, 429)
         response.headers.update(refused.headers)
         return response
+    if problem.status in {404, 409, 422}:
+        return form_page(pages, request, workshop, typed, _beside_fields(problem), problem.status)
     raise refused
 
 
@@ -101,24 +115,34 @@ def _beside_fields(problem: ProblemDetails) -> dict[str, str]:
     errors: dict[str, str] = {}
     for item in problem.errors or []:
         field = item.get("field", "").removeprefix("body.")
-        errors.setdefault(field if field in FIELDS else "", item.get("message", problem.detail))
-    return errors or {"": problem.detail}
+        errors.setdefault(field if field in FIELDS else "", in_own_words(item.get("message", problem.detail)))
+    return errors or {"": in_own_words(problem.detail)}
 
 
-def _form(
+def in_own_words(sentence: str) -> str:
+    """What the api-db says, where the visitor reads it; else what to do."""
+    return sentence if current().code == "en" else gettext(CHECK)
+
+
+def form_page(
     pages: Pages,
     request: Request,
     workshop: Workshop,
     typed: Typed,
     errors: dict[str, str] | None = None,
     status: int = 200,
+    joined: JoinedClass | None = None,
 ) -> Response:
+    player = player_of(workshop.replay_link)
     return pages.render(
         request,
         "workshop.html",
         status,
+        player.headers if player else None,
         workshop=workshop,
         typed=typed,
         errors=errors or {},
-        refused=status == 409,
+        refused=status == 409 and not errors,
+        joined=joined,
+        player=player,
     )

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -19,15 +20,35 @@ class Workshop(BaseModel):
     replay_link: str
     active: bool
     room: int
-    #: how many wait for a seat
-    waiting: int = 0
     pre_requisite: str = ""
     #: why nobody is let in at present, in the operator's words
     paused: str | None = None
+    #: how many are on its waiting list
+    waiting: int = 0
+    created_at: datetime
+
+    @cached_property
+    def searchable(self) -> str:
+        return " ".join([self.name, self.description, self.presenter, *self.category]).casefold()
 
 
 class WorkshopList(BaseModel):
     items: list[Workshop]
+
+
+class Names(BaseModel):
+    """Folder names of workshops."""
+
+    items: list[str]
+
+
+class Figures(BaseModel):
+    """What anyone may know of the platform."""
+
+    registrations: int
+    persons: int
+    workshops_active: int
+    sessions_running: int
 
 
 class Badge(BaseModel):
@@ -39,6 +60,50 @@ class Badge(BaseModel):
     description: str
     awarded_at: datetime
     finished: int
+    #: the owner's, where he wants it told
+    shown_name: str = ""
+
+
+class SpecialBadge(BaseModel):
+    id: int
+    threshold: int
+    name: str
+    title: str
+    description: str
+
+
+class SpecialBadges(BaseModel):
+    items: list[SpecialBadge]
+
+
+class EarnedBadge(BaseModel):
+    token: UUID
+    name: str
+    shown_name: str
+
+
+class EarnedBadges(BaseModel):
+    items: list[EarnedBadge]
+
+
+class Feedback(BaseModel):
+    rating: int
+    text: str
+
+
+class JoinedClass(BaseModel):
+    """The class behind a join code."""
+
+    title: str
+    instructor: str
+    workshop: str
+    workshop_name: str
+    location_name: str
+    state: str
+    starts_at: datetime
+    ends_at: datetime
+    opens_at: datetime
+    left: int
 
 
 class State(StrEnum):
@@ -59,11 +124,10 @@ FINAL = frozenset({State.ENDED, State.FAILED, State.CANCELLED})
 
 
 class Line(BaseModel):
-    """Where somebody stands on a waiting list; ``place`` is None while a seat is offered."""
+    """Where somebody stands who waits for a seat."""
 
     place: int | None
     length: int
-    waiting_since: datetime
     moved_at: datetime | None
     waited_seconds: int | None
     offer_ends_at: datetime | None
@@ -82,16 +146,22 @@ class Registration(BaseModel):
     duration_seconds: int
     completion: int | None
     cleaned: bool
-    #: while it waits, or is offered a seat
-    line: Line | None = None
     waiting_before: int | None = None
-    #: an estimate; None where nothing is known
-    ready_in_seconds: int | None = None
     extension_seconds: int | None = None
     mail_trouble: str | None = None
     announcement: str | None = None
     correctable: bool = False
+    line: Line | None = None
+    ready_in_seconds: int | None = None
+    class_id: int | None = None
+    help_wanted_at: datetime | None = None
     last_event_id: int
+
+    @property
+    def notebooks_url(self) -> str:
+        """Where the student's own server packs the workshop's folder; empty without a lab."""
+        before, found, _ = self.lab_url.partition("/hub/user-redirect/")
+        return f"{before}{found}wod/notebooks.zip?folder={self.workshop}" if found else ""
 
     @property
     def over(self) -> bool:

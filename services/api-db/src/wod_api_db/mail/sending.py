@@ -76,6 +76,20 @@ class SmtpRelay:
         finally:
             client.close()
 
+    async def greet(self) -> None:
+        """Connects and logs in as for a message, and sends none. Raises TemporaryMailFailure or PermanentMailFailure."""
+        client = self._client()
+        try:
+            async with asyncio.timeout(self.timeout):
+                with _faults_before_the_message():
+                    await client.connect()
+        except TimeoutError as error:
+            raise TemporaryMailFailure(f"{self.host}:{self.port} did not answer within {self.timeout:g} s") from error
+        else:
+            await _say_goodbye(client)
+        finally:
+            client.close()
+
     def _client(self) -> aiosmtplib.SMTP:
         return aiosmtplib.SMTP(
             hostname=self.host,

@@ -81,6 +81,7 @@ test: $(STAMP) $(TOOLS)
 bench: $(STAMP)
 	@$(BIN)/python tests/load/bench_rendering.py
 	@$(BIN)/python tests/load/bench_road.py
+	@$(BIN)/python tests/load/bench_burst.py
 	@exec $(BIN)/python tests/load/bench_scale.py
 
 screenshots: $(STAMP)

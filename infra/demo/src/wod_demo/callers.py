@@ -10,15 +10,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 Address = tuple[str, int]
 #: The kernel's table of this machine's connections.
 TABLE = Path("/proc/net/tcp")
+#: The table is read a page at a time and skips lines where connections come and go meanwhile.
+LOOKS = 5
 
 
 def uid_of(caller: Address, table: Path = TABLE) -> int | None:
     """None where no process of this machine is there, such as behind a container's forwarded port."""
     wanted = _written(caller)
-    for line in table.read_text().splitlines()[1:]:
-        columns = line.split()
-        if columns[1] == wanted:
-            return int(columns[7])
+    for _ in range(LOOKS):
+        for line in table.read_text().splitlines()[1:]:
+            columns = line.split()
+            if columns[1] == wanted:
+                return int(columns[7])
     return None
 
 

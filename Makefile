@@ -25,7 +25,7 @@ help:
 	@echo 'make demo-clean  forget what the demo keeps (in WOD_DEMO_DIR, default var/demo)'
 	@echo 'make test        everything that proves it works: lint, types, tests'
 	@echo 'make lint        format, lint and types only'
-	@echo 'make bench       measure the whole road on the real stack, and what the past costs; some seven minutes; into var/bench'
+	@echo 'make bench       measure the whole road on the real stack, and what the past costs; some quarter of an hour; into var/bench'
 	@echo 'make screenshots  a picture of every page of the portal, at three widths, light and dark, into var/screenshots'
 	@echo 'make fuzz        call the APIs with thousands of inputs of all kinds; WOD_FUZZ_EXAMPLES for each way of a route'
 	@echo 'make docs        the documentation as a site, in var/site'
@@ -81,6 +81,7 @@ test: $(STAMP) $(TOOLS)
 bench: $(STAMP)
 	@$(BIN)/python tests/load/bench_rendering.py
 	@$(BIN)/python tests/load/bench_road.py
+	@$(BIN)/python tests/load/bench_burst.py
 	@exec $(BIN)/python tests/load/bench_scale.py
 
 screenshots: $(STAMP)

@@ -47,15 +47,15 @@ def open_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def content(folder: Path) -> tuple[Path, str]:
+def content(folder: Path, seats: int = SEATS) -> tuple[Path, str]:
     """The workshop with a seat for everyone of the burst; the real one where it is there, else ours. And which it is."""
     real = SHARED / "real-workshops" / WORKSHOP
     source, named = (real, "the real one") if real.is_dir() else (ROOT / "notebooks" / WORKSHOP, "this repository's")
     copied = folder / "content" / WORKSHOP
     shutil.copytree(source, copied)
     metadata = copied / "wod.yml"
-    text = re.sub(r"^range:.*$", f"range: [1, {SEATS}]", metadata.read_text(), flags=re.M)
-    metadata.write_text(re.sub(r"^capacity:.*$", f"capacity: {SEATS}", text, flags=re.M))
+    text = re.sub(r"^range:.*$", f"range: [1, {seats}]", metadata.read_text(), flags=re.M)
+    metadata.write_text(re.sub(r"^capacity:.*$", f"capacity: {seats}", text, flags=re.M))
     return copied, named
 
 

@@ -57,7 +57,9 @@ class Visitors:
         await self._http.aclose()
 
     async def open_form(self, email: str) -> Form:
-        browser = httpx.AsyncClient(timeout=STREAM_LIMIT, trust_env=False)
+        # the portal hangs up on who reads for long, and a browser then connects once more
+        limits = httpx.Limits(max_keepalive_connections=0)
+        browser = httpx.AsyncClient(timeout=STREAM_LIMIT, trust_env=False, limits=limits)
         address = f"{self._urls['portal']}/workshops/{self._workshop}"
         page = (await browser.get(address)).raise_for_status()
         found = _FORM_TOKEN.search(page.text)
@@ -90,9 +92,14 @@ class Visitors:
                 raise RuntimeError(f"the run broke: {event}")
             yield event
 
-    async def registration_id(self, token: str) -> int:
+    async def shown(self, token: str) -> dict[str, Any]:
+        """The registration as its page asks for it."""
         answer = await self._http.get(f"{self._urls['api']}/api/v1/registrations/{token}")
-        return int(answer.json()["id"])
+        found: dict[str, Any] = answer.raise_for_status().json()
+        return found
+
+    async def registration_id(self, token: str) -> int:
+        return int((await self.shown(token))["id"])
 
     async def agent_story(self, registration: int) -> list[Event]:
         """The agent's own events of this registration's CREATE."""

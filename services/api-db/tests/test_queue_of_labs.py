@@ -42,6 +42,17 @@ async def test_each_sees_how_many_come_first_and_about_how_long_it_takes(api: Ap
     assert [shown["ready_in_seconds"] for shown in places] == [20, 40, 60]
 
 
+async def test_labs_that_had_nobody_before_them_do_not_slow_the_estimate_of_a_crowd(api: Api) -> None:
+    await _made_before(api, [100.0, 100.0, 100.0], ago=timedelta(minutes=10))
+    await api.change("UPDATE commands SET created_at = finished_at - interval '90 seconds'")
+    [first, *_] = await _crowd(api)
+    assert (await _shown(api, first))["ready_in_seconds"] == 90
+    await _made_before(api, [2.0, 4.0, 6.0])
+    lately = "state = 'done' AND finished_at > now() - interval '5 minutes'"
+    await api.change(f"UPDATE commands SET created_at = now() - interval '1 minute' WHERE {lately}")
+    assert (await _shown(api, first))["ready_in_seconds"] == 4
+
+
 async def test_a_pace_that_nobody_knows_is_not_made_up(api: Api) -> None:
     await _made_before(api, [10.0, 20.0, 30.0], ago=timedelta(days=2))
     await _made_before(api, [10.0, 20.0])

@@ -14,7 +14,8 @@ _SAMPLE, _FEWEST = 20, 3
 
 #: Both by partial indexes, of which it reads the line before one's own place and the end of what was made.
 #: What one lab costs the others is the time since the one before it was done, or since it was asked for if that came
-#: later: under load the location's pace, with labs made side by side counted as such, and at rest how long one takes.
+#: later. Labs that had to wait for the one before them tell the location's pace, with what is made side by side counted
+#: as such; those that found nobody before them tell how long one takes, and serve where there is nothing better.
 _PLACE = text(f"""
 WITH own AS (
     SELECT location_id, created_at, id FROM commands
@@ -31,8 +32,14 @@ SELECT (
     SELECT count(*) FROM commands AS c JOIN own ON c.location_id = own.location_id
     WHERE (c.created_at, c.id) < (own.created_at, own.id) AND verb = 'CREATE' AND {state_in(*OUTSTANDING)}
 ), (
-    SELECT CASE WHEN count(*) >= {_FEWEST} THEN avg(extract(epoch FROM finished_at - greatest(created_at, before)))::float END
-    FROM paced WHERE before IS NOT NULL
+    SELECT CASE
+        WHEN count(*) FILTER (WHERE waited) >= {_FEWEST} THEN avg(cost) FILTER (WHERE waited)
+        WHEN count(*) >= {_FEWEST} THEN avg(cost)
+    END
+    FROM paced, LATERAL (
+        SELECT before > created_at, extract(epoch FROM finished_at - greatest(created_at, before))::float
+    ) AS one (waited, cost)
+    WHERE before IS NOT NULL
 )
 """)  # noqa: S608 - put together from constants
 

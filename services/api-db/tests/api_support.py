@@ -1,5 +1,6 @@
 """What the api-db's tests share beside their fixtures."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -94,7 +95,7 @@ class Api:
         form = {"workshop": "WKSHP-API101", "name": "Ada", "email": email, "terms_version": "1"}
         return await self.http.post("/api/v1/registrations", json=form | changes)
 
-    async def login(self, account: dict[str, str]) -> dict[str, str]:
+    async def login(self, account: Mapping[str, object]) -> dict[str, str]:
         answer = await self.http.post("/api/v1/login", json=account)
         return {"Authorization": f"Bearer {answer.json()['access_token']}"}
 

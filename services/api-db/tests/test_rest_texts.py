@@ -46,9 +46,25 @@ REGISTRATION = {
     "company": "Engines",
     "terms_version": "1",
 }
-EVENTS, HEARTBEATS = "commands/{command}/events", "locations/1/heartbeat"
+CLASS = {
+    "workshop": "WKSHP-API101",
+    "title": "APIs",
+    "starts_at": "2026-12-01T09:00:00Z",
+    "ends_at": "2026-12-01T11:00:00Z",
+}
+INCIDENT = {
+    "id": "0b0f6c1e-6f0b-4d0c-8a37-0f3c1c6c7d11",
+    "at": "2026-11-23T10:20:00Z",
+    "kind": "program",
+    "student": 1,
+    "program": "xmrig",
+    "processes": 1,
+    "ended": True,
+}
+EVENTS, HEARTBEATS, INCIDENTS = "commands/{command}/events", "locations/1/heartbeat", "locations/1/incidents"
 BODIES: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "login", ADMIN),
+    ("POST", "login/oidc", {"id_token": "e30.e30.c2ln", "nonce": "n-0S6_WzA2Mj"}),
     ("POST", "accounts", ACCOUNT),
     ("PATCH", "accounts/2", {"email": "a@example.org", "role": "user", "password": "correct horse battery"}),
     ("POST", "accounts/me/password", PASSWORDS),
@@ -67,6 +83,14 @@ BODIES: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "persons/erase", {"email": "ada@example.org"}),
     ("POST", "workshops/WKSHP-API101/placements", {"location": 1, "first": 1, "last": 2, "capacity": 1}),
     ("PATCH", "workshops/WKSHP-API101/placements/1", {"capacity": 1}),
+    ("POST", "classes", CLASS | {"seats": 2}),
+    ("PATCH", "classes/1", {"title": "APIs", "ends_at": "2026-12-01T11:30:00Z"}),
+    ("POST", "classes/1/speaker", {"name": "Ada", "terms_version": "1"}),
+    ("POST", INCIDENTS, INCIDENT),
+    ("POST", "registrations/{token}/help", {"wanted": True}),
+    ("PUT", "registrations/{token}/feedback", {"rating": 5, "text": "Clear."}),
+    ("PATCH", "registrations/{token}/badges/0b0f6c1e-6f0b-4d0c-8a37-0f3c1c6c7d11", {"show_name": True}),
+    ("POST", "registrations/by-id/1/extend", {"minutes": 30, "reason": "the network was down"}),
     ("POST", "workshops/WKSHP-API101/move", {"location": 1, "first": 1, "last": 2, "capacity": 1}),
 ]
 
@@ -88,7 +112,7 @@ async def test_what_is_no_text_is_refused_by_its_field(api: Api, method: str, pa
     if "browser_key" in body:
         body |= {"browser_key": made["browser_key"]}
     command = (await api.outstanding())[0]
-    headers = await api.login(AGENT if path in {EVENTS, HEARTBEATS} else ADMIN)
+    headers = await api.login(AGENT if path in {EVENTS, HEARTBEATS, INCIDENTS} else ADMIN)
     url = f"/api/v1/{path.format(token=made['token'], command=command)}"
     for field, damaged in _damages(body):  # an unknown key that is no text is not named
         content = json.dumps(damaged)  # in ASCII, so that lone surrogates can be sent

@@ -126,6 +126,6 @@ async def served(app: FastAPI) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def platform_of(app: FastAPI, home: Path) -> AsyncIterator[Platform]:
-    async with served(app) as url, httpx.AsyncClient(base_url=url, trust_env=False) as client:
+    async with served(app) as url, httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as client:
         api = Api(app, client)
         yield Platform(url, api, AgentDouble(api, await api.login(AGENT)), Terminal(home))

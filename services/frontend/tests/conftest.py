@@ -79,7 +79,7 @@ def api_url(_api: tuple[ApiDouble, str]) -> str:
 @pytest.fixture
 async def visitor(portal_url: str, api: ApiDouble) -> AsyncIterator[httpx.AsyncClient]:
     """A browser without a script: cookies, no redirects followed."""
-    async with httpx.AsyncClient(base_url=portal_url) as client:
+    async with httpx.AsyncClient(base_url=portal_url, timeout=30) as client:
         yield client
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import structlog
+
 from wod_backend_agent.content import workshop_of
 from wod_backend_agent.delivery.ansible import AnsibleDelivery
 from wod_backend_agent.delivery.base import RUN_MARKER, Delivery, DeliveryFailed, Seat
@@ -248,6 +250,8 @@ def main() -> None:
     if not 1 <= len(arguments) <= 2 or (len(arguments) == 2 and span is None):
         sys.exit("usage: python -m wod_backend_agent.appliance_setup WKSHP-Name [first,last]")
     seats = (int(span[1]), int(span[2] or span[1])) if span else None
+    # standard output is the report
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
         well = asyncio.run(_by_hand(take_settings(), arguments[0], seats))
     except (CannotSetUp, Misconfigured) as error:

@@ -46,7 +46,7 @@ async def backend(api_settings: ApiSettings) -> AsyncIterator[tuple[Api, str]]:
     app = create_api(api_settings)
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(serve(app))
-        client = await stack.enter_async_context(httpx.AsyncClient(base_url=url))
+        client = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=30))
         api = Api(app, client)
         headers = await api.login(ADMIN)
         for person in PEOPLE:
@@ -62,7 +62,8 @@ async def api(backend: tuple[Api, str]) -> Api:
 
 @pytest.fixture(scope="session")
 async def agent(api: Api) -> AgentDouble:
-    return AgentDouble(api, await api.login(AGENT))
+    # for the whole run, which may take longer than a token is good for if nobody asks
+    return AgentDouble(api, await api.login(AGENT | {"lifetime": 43_200}))
 
 
 @pytest.fixture(scope="session")
@@ -74,7 +75,7 @@ async def console_url(backend: tuple[Api, str]) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def stranger(console_url: str) -> AsyncIterator[Visit]:
-    async with httpx.AsyncClient(base_url=console_url) as client:
+    async with httpx.AsyncClient(base_url=console_url, timeout=30) as client:
         yield Visit(client)
 
 
@@ -87,7 +88,7 @@ async def sessions(console_url: str) -> dict[str, httpx.Cookies]:
         ("mo", "moderator-secret"),
         ("ina", "instructor-secret"),
     ):
-        async with httpx.AsyncClient(base_url=console_url) as client:
+        async with httpx.AsyncClient(base_url=console_url, timeout=30) as client:
             await Visit(client).sign_in(username, password)
             cookies[username] = client.cookies
     return cookies
@@ -95,11 +96,11 @@ async def sessions(console_url: str) -> dict[str, httpx.Cookies]:
 
 @pytest.fixture
 async def admin(console_url: str, sessions: dict[str, httpx.Cookies]) -> AsyncIterator[Visit]:
-    async with httpx.AsyncClient(base_url=console_url, cookies=sessions["operator"]) as client:
+    async with httpx.AsyncClient(base_url=console_url, timeout=30, cookies=sessions["operator"]) as client:
         yield Visit(client)
 
 
 @pytest.fixture
 async def moderator(console_url: str, sessions: dict[str, httpx.Cookies]) -> AsyncIterator[Visit]:
-    async with httpx.AsyncClient(base_url=console_url, cookies=sessions["mo"]) as client:
+    async with httpx.AsyncClient(base_url=console_url, timeout=30, cookies=sessions["mo"]) as client:
         yield Visit(client)

@@ -131,7 +131,7 @@ async def test_signing_out_ends_it_here_and_everywhere_where_asked(
     stolen = stranger.http.cookies[COOKIE]
     await stranger.send("/console/sign-out", "/console/me")
     assert (await stranger.http.get("/console")).status_code == 303
-    async with httpx.AsyncClient(base_url=console_url, cookies={COOKIE: stolen}) as thief:
+    async with httpx.AsyncClient(base_url=console_url, timeout=30, cookies={COOKIE: stolen}) as thief:
         assert (await thief.get("/console")).status_code == 200
         await stranger.sign_in("mia", "moderator-secret")
         answer = await stranger.send("/console/me/sign-out-everywhere", "/console/me")

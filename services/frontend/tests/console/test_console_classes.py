@@ -13,7 +13,7 @@ from wod_frontend.console.classes import qr_code
 
 @pytest.fixture
 async def instructor(console_url: str, sessions: dict[str, httpx.Cookies]) -> AsyncIterator[Visit]:
-    async with httpx.AsyncClient(base_url=console_url, cookies=sessions["ina"]) as client:
+    async with httpx.AsyncClient(base_url=console_url, timeout=30, cookies=sessions["ina"]) as client:
         yield Visit(client)
 
 

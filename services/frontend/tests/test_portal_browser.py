@@ -101,6 +101,7 @@ async def test_the_catalogue_answers_while_one_types_and_no_other_site_is_asked(
     await expect(page.get_by_role("link", name="Watch the recording")).to_be_visible()
     assert {url.split("/")[2] for url in asked} == {page.url.split("/")[2]}
     await page.route("https://www.youtube-nocookie.com/**", lambda route: route.fulfill(body="player"))
+    await page.wait_for_load_state()  # until its script runs it is a link to the other site
     await page.get_by_role("link", name="Watch the recording").press("Enter")
     await expect(page.locator("iframe")).to_have_attribute("src", re.compile("youtube-nocookie"))
     assert any("youtube-nocookie" in url for url in asked)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import tempfile
@@ -183,14 +184,14 @@ def test_a_uid_without_the_seats_home_is_somebody_elses(tmp_path: Path, students
 
 def test_where_seats_share_an_account_the_hub_has_said_whose_it_is(tmp_path: Path) -> None:
     settings = settings_for(tmp_path)
-    its = {"JUPYTERHUB_USER": "student7", "HOME": str(settings.seat(7).home)}
+    its = {"JUPYTERHUB_USER": "student17", "HOME": str(settings.seat(17).home)}
     processes = [
         subprocess.Popen(["/bin/sleep", "600"], env=environment)
         for environment in (its, its | {"HOME": "/elsewhere"}, its | {"JUPYTERHUB_USER": "student99"})
     ]
     try:
         found = {one.pid: one for one in Seats(20, settings.seat).look()}
-        assert [found[one.pid].student if one.pid in found else None for one in processes] == [7, None, None]
+        assert [found[one.pid].student if one.pid in found else None for one in processes] == [17, None, None]
         # what a program is given to read is no name of it
         assert found[processes[0].pid].names == ("sleep",)
     finally:
@@ -342,13 +343,13 @@ async def test_who_starts_it_again_and_again_fills_no_log(tmp_path: Path) -> Non
 def test_a_script_goes_by_its_own_name_too(tmp_path: Path) -> None:
     script = tmp_path / "miner.sh"
     script.write_text("sleep 600; true")
-    named = {"JUPYTERHUB_USER": "student7", "HOME": str(settings_for(tmp_path).seat(7).home)}
-    process = subprocess.Popen(["/bin/sh", str(script)], env=named)
+    named = {"JUPYTERHUB_USER": "student17", "HOME": str(settings_for(tmp_path).seat(17).home)}
+    process = subprocess.Popen(["/bin/sh", str(script)], env=named, start_new_session=True)
     try:
         [shell] = [one for one in Seats(20, settings_for(tmp_path).seat).look() if one.pid == process.pid]
         assert Programs(["MINER.*"]).broken_by([shell]) == [shell]
     finally:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)  # with what the script has started
         process.wait()
 
 

@@ -4,9 +4,8 @@ import asyncio
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 
 import httpx
 
@@ -29,11 +28,13 @@ def environment_of(settings: Settings, **changes: object) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def running(module: str, environment: Mapping[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
+async def running(
+    module: str, environment: Mapping[str, str], *words: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """``python -m module``, killed at the end without a word."""
     with tempfile.TemporaryFile() as said:
         child = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", module, env=environment, stdout=said, stderr=said, start_new_session=True
+            sys.executable, "-m", module, *words, env=environment, stdout=said, stderr=said, start_new_session=True
         )
         try:
             yield child
@@ -63,6 +64,7 @@ async def answering(url: str, child: asyncio.subprocess.Process) -> None:
             await asyncio.sleep(0.05)  # poll: a process that starts tells nobody
 
 
-def source_path(*folders: Path) -> str:
-    """For ``PYTHONPATH``: these packages in the place of the installed ones."""
-    return os.pathsep.join(map(str, folders))
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not await condition():  # noqa: ASYNC110 - rows have no event
+            await asyncio.sleep(0.05)  # poll: what a worker does in its own time is seen in the rows alone

@@ -1,44 +1,21 @@
 """The first release and this one at work on one database, as during an upgrade: each goes on with what the other began."""
 
-import asyncio
-import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from io import BytesIO
 from itertools import cycle
-from pathlib import Path
 from typing import Any
-from zipfile import ZipFile
 
 import httpx
 import pytest
 from api_support import AGENT, AgentDouble, Api
 from locations_support import beat
 from mail_support import Mailbox, listening, text_of
-from process_support import PATIENCE, environment_of, running, serving, source_path
+from process_support import environment_of, running, serving, until
 from waiting_support import join, take_every_seat
 
 from wod_api_db.settings import Settings
 from wod_demo.ports import free_port
-
-ROOT = Path(__file__).parents[3]
-#: 0.1.0 of CHANGELOG.md
-FIRST_RELEASE = "0f98cdcbc0457a0ab6f8e58d4ba509c7ca5b4ade"
-SERVICES = ("services/api-db/src", "services/common/src")
-
-
-@pytest.fixture(scope="session")
-def first_release(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Its code, as a ``PYTHONPATH``."""
-    words = ["git", "-C", str(ROOT), "archive", "--format=zip", FIRST_RELEASE, *SERVICES]
-    packed = subprocess.run(words, capture_output=True, check=False)
-    if packed.returncode:
-        pytest.skip(f"this clone has no release 0.1.0 ({FIRST_RELEASE[:8]}): git fetch --unshallow")
-    folder = tmp_path_factory.mktemp("release")
-    with ZipFile(BytesIO(packed.stdout)) as archive:
-        archive.extractall(folder)
-    return source_path(*(folder / service for service in SERVICES))
 
 
 @pytest.fixture
@@ -79,12 +56,6 @@ async def before(api: Api, settings: Settings, first_release: str) -> AsyncItera
         old = Api(api.app, client)
         assert "/api/v1/classes" not in (await client.get("/openapi.json")).json()["paths"]
         yield Release(old, AgentDouble(old, await old.login(AGENT)))
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not await condition():  # noqa: ASYNC110 - rows have no event
-            await asyncio.sleep(0.05)  # poll: what a worker does in its own time is seen in the rows alone
 
 
 async def all_sent(api: Api) -> None:

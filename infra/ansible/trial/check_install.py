@@ -20,6 +20,7 @@ ROOT = HERE.parents[2]
 PAGE = HERE.parent / "README.md"
 CONTROL = "/opt/wod/control"
 SAID = "/opt/private/installation/group_vars/all.yml"
+INVENTORY = "/opt/private/installation/inventory.yml"
 SEATS, MANY_SEATS = 100, 2000
 MANY_SECONDS = 180.0
 NAMES = [f"{name}.example.org" for name in ("workshops", "api", "lab1")]
@@ -42,10 +43,8 @@ class Installation:
 
     def play(self, *playbooks: str) -> list[int]:
         """How many tasks have changed something, by host. Raises Wrong where one has failed."""
-        inventory = "/opt/private/installation/inventory.yml"
-        output = self.call(
-            f"cd {CONTROL}/infra/ansible && ../../.venv/bin/ansible-playbook -i {inventory} {' '.join(playbooks)}"
-        )
+        program = f"../../.venv/bin/ansible-playbook -i {INVENTORY}"
+        output = self.call(f"cd {CONTROL}/infra/ansible && {program} {' '.join(playbooks)}")
         return [int(changed) for changed, _, _ in RECAP.findall(output)]
 
     def say(self, **settings: str) -> None:
@@ -166,15 +165,34 @@ def through_postfix(there: Installation) -> None:
     there.call("journalctl -u 'postfix@-' | grep -q 'relay=127.0.0.1.*:10025.*status=sent'")
 
 
+def appliance(there: Installation, machine: Machine) -> None:
+    """A second machine, which Ansible reaches by ssh, and the agent afterwards with its own key."""
+    machine.call("apt-get update && apt-get install -y openssh-server python3 && mkdir -p -m 0700 ~/.ssh /run/sshd")
+    machine.call("systemctl stop ssh && systemd-run --unit=door /usr/sbin/sshd -D -p 2222")
+    key = there.call("ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519 <<< y >/dev/null; cat ~/.ssh/id_ed25519.pub")
+    machine.call(f"echo '{key}' > ~/.ssh/authorized_keys")
+    there.call("ssh-keyscan -p 2222 127.0.0.1 >> ~/.ssh/known_hosts")
+    host = "    appliance1: {ansible_host: 127.0.0.1, ansible_port: 2222}"
+    there.call(f"sed -i '/^appliance:/,/hosts:/ s/hosts: {{}}/hosts:\\n{host}/' {INVENTORY}")
+    there.play("install_appliance.yml")
+    if any(there.play("check_appliance.yml")):
+        raise Wrong(f"the appliance, a second time: something changed; see {there.log}")
+    mine = "-i /var/lib/wod/agent/appliance_key -o BatchMode=yes -p 2222 wodadmin@127.0.0.1"
+    if there.call(f"ssh {mine} sudo -n id -u") != "0":
+        raise Wrong("the agent does not become root on the appliance")
+    say("an appliance: set up by ssh, and reached with the agent's key")
+
+
 def main() -> int:
     if lacking := missing():
         sys.stderr.write(f"make check-install needs: {'; '.join(lacking)}\n")
         return 2
     kept = ROOT / "var/install"
     make_base(kept / "base")
-    room = kept / "machine"
-    shutil.rmtree(room, ignore_errors=True)
-    prepare(room, NAMES + LABS)
+    room, other = kept / "machine", kept / "appliance"
+    for one in (room, other):
+        shutil.rmtree(one, ignore_errors=True)
+        prepare(one, NAMES + LABS)
     publish(room)
     with booted(kept / "base", room) as machine:
         there = Installation(machine, kept / "install.log")
@@ -186,6 +204,8 @@ def main() -> int:
         second_run(there)
         night(there)
         doctor(there)
+        with booted(kept / "base", other, beside=machine) as second:
+            appliance(there, second)
         through_postfix(there)
         many_seats(there)
     say("make check-install: passed")

@@ -75,10 +75,10 @@ class Machine:
 
     def __init__(self, room: Path, init: int) -> None:
         self.written = room / "written"
-        self._init = init
+        self.init = init
 
     def command(self, script: str) -> list[str]:
-        inside = ["nsenter", "-t", str(self._init), "-m", "-p", "-u", "-i", "-n", "-C", "-r", "-w"]
+        inside = ["nsenter", "-t", str(self.init), "-m", "-p", "-u", "-i", "-n", "-C", "-r", "-w"]
         variables = [f"{name}={value}" for name, value in ENVIRONMENT.items()]
         return [*inside, "env", "-i", *variables, "bash", "-euo", "pipefail", "-c", script]
 
@@ -123,10 +123,15 @@ def prepare(room: Path, names: list[str]) -> None:
 
 
 @contextmanager
-def booted(base: Path, room: Path) -> Iterator[Machine]:
-    """Ends with all its processes. ``room`` is prepared, and stays for whoever wants to look."""
-    own = f"wod-trial-{os.getpid()}"
-    namespaces = ["unshare", "-m", "-p", "-u", "-i", "-n", "-C", "--fork", "--kill-child"]
+def booted(base: Path, room: Path, beside: Machine | None = None) -> Iterator[Machine]:
+    """Ends with all its processes. ``room`` is prepared, and stays for whoever wants to look.
+
+    A machine ``beside`` another one has that one's network, and its addresses.
+    """
+    own = f"wod-trial-{os.getpid()}-{room.name}"
+    network_of = ["nsenter", "-t", str(beside.init), "-n"] if beside else []
+    namespaces = [*network_of, "unshare", "-m", "-p", "-u", "-i", "-C", "--fork", "--kill-child"]
+    namespaces += [] if beside else ["-n"]
     joined = ["sh", "-c", JOIN, own, *namespaces, "sh", str(HERE / "boot.sh"), str(base), str(room)]
     cable = ["slirp4netns", "--configure", "--mtu=65520", "--disable-host-loopback"]
     log = (room / "boot.log").open("ab")
@@ -135,7 +140,8 @@ def booted(base: Path, room: Path) -> Iterator[Machine]:
     network: subprocess.Popen[bytes] | None = None
     try:
         init = _child_of(holder.pid)
-        network = subprocess.Popen([*cable, str(init), "tap0"], stdin=nothing, stdout=log, stderr=log)
+        if beside is None:
+            network = subprocess.Popen([*cable, str(init), "tap0"], stdin=nothing, stdout=log, stderr=log)
         machine = Machine(room, init)
         _until_up(machine, room)
         yield machine

@@ -215,6 +215,20 @@ async def open_now(session: AsyncSession, claims: Claims, class_id: int) -> None
     await record(session, claims, "class.open", "class", class_id)
 
 
+async def replace_code(session: AsyncSession, claims: Claims, class_id: int) -> None:
+    """The old one has got into the wrong hands: it leads nowhere from now on, and who is in stays in.
+
+    Whoever is invited hears of the new one. Raises NotFound and Conflict.
+    """
+    taught = await locked(session, claims, class_id)
+    taught.code = new_code()
+    taught.revision += 1
+    await session.flush()
+    await posting.invite_all(session, taught)
+    # neither code: whoever reads what was done has no seat by that
+    await record(session, claims, "class.code", "class", class_id)
+
+
 async def end_by_hand(session: AsyncSession, claims: Claims, class_id: int) -> None:
     """Everybody's lab ends, and what is booked is free again; before its start it is cancelled. Raises NotFound and Conflict."""
     taught = await locked(session, claims, class_id)

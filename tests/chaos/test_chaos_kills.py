@@ -11,8 +11,8 @@ from functools import partial
 import httpx
 import psutil
 import pytest
-from chaos_kit import KILLS, Chaos, Guest, Moment, caught, marked, unread
-from visitor import until
+from chaos_kit import KILLS, Chaos, Guest, Moment, caught, halted, marked, unread
+from visitor import PATIENCE, until
 
 from wod_backend_agent.delivery.base import RUN_MARKER
 from wod_common.commands import Command, CommandState, Verb
@@ -60,7 +60,7 @@ async def command_journalled(chaos: Chaos, email: str) -> Guest:
 async def ansible_running(chaos: Chaos, email: str) -> Guest:
     guest = await chaos.register(KILLS, email)
     command = await chaos.create_of(guest)
-    await caught(lambda: bool(marked(command)), "Ansible")
+    await caught(lambda: halted(command) or None, "Ansible")
     with chaos.frozen("agent"):
         assert chaos.in_journal(guest, Verb.CREATE, CommandState.RUNNING)
         await chaos.kill("agent")
@@ -110,7 +110,7 @@ async def test_a_killed_agents_successor_ends_what_the_run_has_left(
 ) -> None:
     guest = await chaos.register(KILLS, "straggler@example.org")
     command = await chaos.create_of(guest)
-    await caught(lambda: bool(marked(command)), "Ansible")
+    await caught(lambda: halted(command) or None, "Ansible")
     with chaos.frozen("agent"):
         straggler = leave(command)
         left = marked(command)
@@ -119,7 +119,8 @@ async def test_a_killed_agents_successor_ends_what_the_run_has_left(
     assert straggler.poll() is None
     await judge(chaos, guest, "agent: ansible_running, and a process of the run got away", undisturbed)
     assert straggler.poll() == -signal.SIGKILL
-    assert not any(process.is_running() for process in left if process.pid != straggler.pid)
+    _, alive = psutil.wait_procs([process for process in left if process.pid != straggler.pid], timeout=PATIENCE)
+    assert alive == []
 
 
 async def just_registered(chaos: Chaos, email: str) -> Guest:

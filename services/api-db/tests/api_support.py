@@ -59,24 +59,27 @@ def settings_for(url: str, key: Path, **changes: Any) -> Settings:
     return Settings(database_url=url, secret="test-secret-" * 4, command_key=key, **changes)
 
 
+def seed_document(notebooks: Path, seats: int = 40) -> dict[str, Any]:
+    """As ``manage seed`` reads it."""
+    return {
+        "location": {
+            "id": 1,
+            "name": "Grenoble",
+            "fqdn": "grenoble.test",
+            "basestdid": 1000,
+            "seats": seats,
+            "gate_host": "127.0.0.1",
+            "gate_port": 1,
+            "hub_url": "http://hub.test",
+        },
+        "admin": ADMIN | {"email": "operator@example.org"},
+        "agent": AGENT,
+        "notebooks": [str(notebooks)],
+    }
+
+
 def seed_of(notebooks: Path, seats: int = 40) -> Seed:
-    return Seed.model_validate(
-        {
-            "location": {
-                "id": 1,
-                "name": "Grenoble",
-                "fqdn": "grenoble.test",
-                "basestdid": 1000,
-                "seats": seats,
-                "gate_host": "127.0.0.1",
-                "gate_port": 1,
-                "hub_url": "http://hub.test",
-            },
-            "admin": ADMIN | {"email": "operator@example.org"},
-            "agent": AGENT,
-            "notebooks": [str(notebooks)],
-        }
-    )
+    return Seed.model_validate(seed_document(notebooks, seats))
 
 
 class Api:

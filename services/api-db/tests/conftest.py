@@ -1,10 +1,14 @@
 """A real PostgreSQL for the whole run, a fresh database for each test."""
 
+import os
+import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from io import BytesIO
 from pathlib import Path
 from uuid import uuid4
+from zipfile import ZipFile
 
 import asyncpg
 import httpx
@@ -18,6 +22,11 @@ from wod_api_db.settings import Settings
 from wod_common.tokens import generate_private_pem
 from wod_demo.ports import free_port
 from wod_demo.postgres import Postgres
+
+ROOT = Path(__file__).parents[3]
+#: 0.1.0 of CHANGELOG.md
+FIRST_RELEASE = "0f98cdcbc0457a0ab6f8e58d4ba509c7ca5b4ade"
+SERVICES = ("services/api-db/src", "services/common/src")
 
 
 @pytest.fixture(scope="session")
@@ -75,3 +84,27 @@ async def api(settings: Settings) -> AsyncIterator[Api]:
 @pytest.fixture
 async def agent(api: Api) -> AgentDouble:
     return AgentDouble(api, await api.login(AGENT))
+
+
+@pytest.fixture
+async def empty(postgres: Postgres, command_key: Path) -> AsyncIterator[Settings]:
+    """Of a database without anything in it."""
+    name = f"empty_{uuid4().hex}"
+    connection = await asyncpg.connect(postgres.url)
+    await connection.execute(f"CREATE DATABASE {name}")
+    yield settings_for(postgres.url.replace("/postgres", f"/{name}"), command_key)
+    await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await connection.close()
+
+
+@pytest.fixture(scope="session")
+def first_release(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Its code, as a ``PYTHONPATH``."""
+    words = ["git", "-C", str(ROOT), "archive", "--format=zip", FIRST_RELEASE, *SERVICES]
+    packed = subprocess.run(words, capture_output=True, check=False)
+    if packed.returncode:
+        pytest.skip(f"this clone has no release 0.1.0 ({FIRST_RELEASE[:8]}): git fetch --unshallow")
+    folder = tmp_path_factory.mktemp("release")
+    with ZipFile(BytesIO(packed.stdout)) as archive:
+        archive.extractall(folder)
+    return os.pathsep.join(str(folder / service) for service in SERVICES)

@@ -1,21 +1,18 @@
 """A backup is the database again, row by row; and rows of the first schema live on in today's."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import asyncpg
 import pytest
 from alembic import command
-from api_support import AgentDouble, Api, settings_for
+from api_support import AgentDouble, Api
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from wod_api_db.backing_up import CannotRestore, backup, restore
 from wod_api_db.migrating import alembic_config, migrate
 from wod_api_db.models import Base
 from wod_api_db.settings import Settings
-from wod_demo.postgres import Postgres
 
 #: as the code of the first release writes them: with the columns that its schema has
 _ROWS_OF_THEN = """
@@ -33,16 +30,6 @@ INSERT INTO registrations (state, workshop_id, placement_id, location_id, studen
     VALUES ('running', {n}, {n}, {n}, {n} * 1000 + 1, 1, 'Ada', 'ada{n}@then.test', 'ada{n}@then.test', '', '1', 'x',
     '2 hours', 1, 'abc');
 """
-
-
-@pytest.fixture
-async def empty(postgres: Postgres, command_key: Path) -> AsyncIterator[Settings]:
-    name = f"empty_{uuid4().hex}"
-    connection = await asyncpg.connect(postgres.url)
-    await connection.execute(f"CREATE DATABASE {name}")
-    yield settings_for(postgres.url.replace("/postgres", f"/{name}"), command_key)
-    await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    await connection.close()
 
 
 async def contents(settings: Settings) -> dict[str, list[str]]:

@@ -9,7 +9,7 @@ from zipfile import BadZipFile
 from wod_api_db.audit.models import AuditEntry
 from wod_api_db.backing_up import CannotRestore, backup, restore
 from wod_api_db.db import make_engine, make_sessions
-from wod_api_db.migrating import migrate
+from wod_api_db.migrating import CannotMigrate, migrate
 from wod_api_db.resealing import reseal
 from wod_api_db.seeding import Seed, seed
 from wod_api_db.settings import Settings
@@ -76,8 +76,17 @@ def save(settings: Settings, arguments: argparse.Namespace) -> int:
     act = backup if arguments.action == "backup" else restore
     try:
         asyncio.run(act(settings, arguments.file))
-    except (CannotRestore, OSError, BadZipFile) as error:
+    except (CannotMigrate, CannotRestore, OSError, BadZipFile) as error:
         sys.stderr.write(f"{arguments.file}: {error}\n")
+        return 1
+    return 0
+
+
+def upgrade(settings: Settings) -> int:
+    try:
+        asyncio.run(migrate(settings))
+    except CannotMigrate as error:
+        sys.stderr.write(f"{error}\n")
         return 1
     return 0
 
@@ -91,8 +100,8 @@ def main() -> int:
     if arguments.action in {"backup", "restore"}:
         return save(settings, arguments)
     if arguments.action == "migrate":
-        asyncio.run(migrate(settings))
-    elif arguments.action == "reseal":
+        return upgrade(settings)
+    if arguments.action == "reseal":
         sys.stdout.write(f"{asyncio.run(reseal(settings))} secrets are under the new secret\n")
     else:
         report = asyncio.run(seed(settings, Seed.model_validate_json(arguments.file.read_text())))

@@ -232,6 +232,7 @@ async def end(session: AsyncSession, taught: Class, reason: str) -> None:
     taught.end_reason = reason
     await session.flush()
     await session.refresh(taught, ["ended_at"])
+    assert taught.ended_at is not None
     if taught.ended_at < taught.starts_at and await repository.was_held(session, taught.id):
         # let in ahead of its time: it has begun then, and nobody is told that it was cancelled
         taught.starts_at = taught.opens_at

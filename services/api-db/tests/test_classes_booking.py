@@ -154,8 +154,9 @@ async def test_a_class_ends_with_everybody_in_it_and_its_seats_are_free_again(
     await api.register(join_code=taught["code"])
     await agent.finish("CREATE", password="secret")
     ended = await grace.done("POST", f"/{taught['id']}/end")
-    assert (ended["state"], ended["end_reason"]) == ("cancelled", "instructor")
+    assert (ended["state"], ended["end_reason"]) == ("ended", "instructor")
     assert await api.rows("SELECT state, end_reason FROM registrations") == [("ended", "class")]
+    assert await api.value("SELECT recipient FROM mails WHERE template LIKE 'class-%'") == "grace@example.org"
     await agent.finish("CLEANUP", completion=50)
     await agent.finish("PURGE")
     assert await room(api) == 10

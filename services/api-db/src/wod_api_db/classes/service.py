@@ -230,7 +230,7 @@ async def replace_code(session: AsyncSession, claims: Claims, class_id: int) -> 
 
 
 async def end_by_hand(session: AsyncSession, claims: Claims, class_id: int) -> None:
-    """Everybody's lab ends, and what is booked is free again; before its start it is cancelled. Raises NotFound and Conflict."""
+    """Everybody's lab ends, and what is booked is free again; before anybody had a lab, it is cancelled. Raises NotFound and Conflict."""
     taught = await locked(session, claims, class_id)
     await end(session, taught, "instructor")
     await record(session, claims, "class.end", "class", class_id)
@@ -246,4 +246,8 @@ async def end(session: AsyncSession, taught: Class, reason: str) -> None:
     taught.end_reason = reason
     await session.flush()
     await session.refresh(taught, ["ended_at"])
+    assert taught.ended_at is not None
+    if taught.ended_at < taught.starts_at and await repository.was_held(session, taught.id):
+        # let in ahead of its time: it has begun then, and nobody is told that it was cancelled
+        taught.starts_at = taught.opens_at
     await posting.tell_end(session, taught)

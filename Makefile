@@ -17,7 +17,7 @@ TESTS := $(dir $(wildcard services/*/tests/. services/*/tests/*/conftest.py infr
 PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile
 PLAYBOOKS := services/backend-agent/src/wod_backend_agent/playbooks infra/ansible
 
-.PHONY: help control tools demo demo-clean test lint types bench screenshots fuzz docs check-containers check-install clean lock
+.PHONY: help control tools demo demo-clean test lint types bench lighthouse screenshots fuzz docs check-containers check-install clean lock
 
 help:
 	@echo 'make demo        the whole platform on this machine, until Ctrl-C; portal at http://127.0.0.1:8080'
@@ -26,6 +26,7 @@ help:
 	@echo 'make test        everything that proves it works: lint, types, tests'
 	@echo 'make lint        format, lint and types only'
 	@echo 'make bench       measure the whole road on the real stack, and what the past costs; some quarter of an hour; into var/bench'
+	@echo 'make lighthouse  what Lighthouse says of the first pages of the portal, into var/bench; npm and Chromium'
 	@echo 'make screenshots  a picture of every page of the portal, at three widths, light and dark, into var/screenshots'
 	@echo 'make fuzz        call the APIs with thousands of inputs of all kinds; WOD_FUZZ_EXAMPLES for each way of a route'
 	@echo 'make docs        the documentation as a site, in var/site'
@@ -83,7 +84,11 @@ bench: $(STAMP)
 	@$(BIN)/python tests/load/bench_rendering.py
 	@$(BIN)/python tests/load/bench_road.py
 	@$(BIN)/python tests/load/bench_burst.py
+	@$(BIN)/python tests/load/bench_portal.py
 	@exec $(BIN)/python tests/load/bench_scale.py
+
+lighthouse: $(STAMP)
+	@exec $(BIN)/python tests/load/bench_lighthouse.py
 
 screenshots: $(STAMP)
 	@exec $(BIN)/python services/frontend/tests/screenshots.py

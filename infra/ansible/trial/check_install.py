@@ -164,7 +164,9 @@ def through_postfix(there: Installation) -> None:
 def appliance(there: Installation, machine: Machine) -> None:
     """A second machine, which Ansible reaches by ssh, and the agent afterwards with its own key."""
     machine.call("apt-get update && apt-get install -y openssh-server python3 && mkdir -p -m 0700 ~/.ssh")
-    machine.call("systemctl stop ssh && mkdir -p /run/sshd && systemd-run --unit=door /usr/sbin/sshd -D -p 2222")
+    machine.call(
+        "systemctl stop ssh && mkdir -p /run/sshd && systemd-run --unit=door --service-type=notify /usr/sbin/sshd -D -p 2222"
+    )
     key = there.call("ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519 <<< y >/dev/null; cat ~/.ssh/id_ed25519.pub")
     machine.call(f"echo '{key}' > ~/.ssh/authorized_keys")
     there.call("ssh-keyscan -p 2222 127.0.0.1 >> ~/.ssh/known_hosts")

@@ -10,14 +10,14 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 # hadolint, helm, mkdocs and other programs for files; apart from what the platform runs on
 TOOLS := .tools/.installed
-SOURCES := $(wildcard services/*/src infra/*/src infra/lints infra/containers infra/docs infra/ansible/*.py infra/ansible/callback_plugins)
+SOURCES := $(wildcard services/*/src infra/*/src infra/lints infra/containers infra/docs infra/ansible/*.py infra/ansible/callback_plugins infra/ansible/trial)
 # one by one: each has a conftest of its own
 TESTS := $(dir $(wildcard services/*/tests/. services/*/tests/*/conftest.py infra/*/tests/. tests/*/*.py tests/*/*/*.py))
 # tests that share nothing but the machine; the others start hubs whose students have the same uids, browsers, platforms
 PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile
 PLAYBOOKS := services/backend-agent/src/wod_backend_agent/playbooks infra/ansible
 
-.PHONY: help control tools demo demo-clean test lint types bench screenshots fuzz docs check-containers clean lock
+.PHONY: help control tools demo demo-clean test lint types bench lighthouse screenshots fuzz docs check-containers check-install clean lock
 
 help:
 	@echo 'make demo        the whole platform on this machine, until Ctrl-C; portal at http://127.0.0.1:8080'
@@ -26,10 +26,12 @@ help:
 	@echo 'make test        everything that proves it works: lint, types, tests'
 	@echo 'make lint        format, lint and types only'
 	@echo 'make bench       measure the whole road on the real stack, and what the past costs; some quarter of an hour; into var/bench'
+	@echo 'make lighthouse  what Lighthouse says of the first pages of the portal, into var/bench; npm and Chromium'
 	@echo 'make screenshots  a picture of every page of the portal, at three widths, light and dark, into var/screenshots'
 	@echo 'make fuzz        call the APIs with thousands of inputs of all kinds; WOD_FUZZ_EXAMPLES for each way of a route'
 	@echo 'make docs        the documentation as a site, in var/site'
 	@echo 'make check-containers  build every Containerfile and run the platform from what was built; root, buildah, debootstrap'
+	@echo 'make check-install  install it by its own README on a bare Debian, register, look at everything; root, debootstrap, slirp4netns'
 	@echo 'make lock        choose the newest dependencies, write requirements.lock and requirements-tools.lock'
 	@echo 'make clean       remove the virtual environment and caches'
 	@echo
@@ -82,7 +84,11 @@ bench: $(STAMP)
 	@$(BIN)/python tests/load/bench_rendering.py
 	@$(BIN)/python tests/load/bench_road.py
 	@$(BIN)/python tests/load/bench_burst.py
+	@$(BIN)/python tests/load/bench_portal.py
 	@exec $(BIN)/python tests/load/bench_scale.py
+
+lighthouse: $(STAMP)
+	@exec $(BIN)/python tests/load/bench_lighthouse.py
 
 screenshots: $(STAMP)
 	@exec $(BIN)/python services/frontend/tests/screenshots.py
@@ -95,6 +101,9 @@ docs: $(STAMP) $(TOOLS)
 
 check-containers: $(STAMP)
 	@exec $(BIN)/python infra/containers/check_containers.py
+
+check-install: $(STAMP)
+	@exec $(BIN)/python infra/ansible/trial/check_install.py
 
 # hatchling and editables build the services without reaching out: they are in the group dev
 lock:

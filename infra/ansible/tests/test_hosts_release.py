@@ -14,7 +14,7 @@ LOCK = blocks((ROOT / "requirements.lock").read_text())
     ("frontend", {"itsdangerous", "uvloop"}, {"asyncpg", "jupyterlab", "ansible-core"}),
     ("backend-agent", {"ansible-core", "ansible-runner", "ldap3"}, {"jupyterhub", "asyncpg"}),
     ("mailgate", {"aiosmtpd"}, {"jinja2", "ansible-core"}),
-    ("jupyterhub", {"jupyterlab", "ipykernel", "configurable-http-proxy"}, {"ansible-core", "pytest"}),
+    ("jupyterhub", {"jupyterlab", "ipykernel", "bash-kernel", "configurable-http-proxy"}, {"ansible-core", "pytest"}),
 ])  # fmt: skip
 def test_service_gets_its_part_of_the_lock_with_hashes_and_no_other(
     service: str, has: set[str], has_not: set[str]

@@ -84,8 +84,10 @@ class ApiDouble:
         self.ended = 0
         self.unsubscribed: list[str] = []
         self.badge = BADGE
-        #: the picture that the workshop brings
+        #: where the picture is that the workshop brings
         self.brought = ""
+        #: what every badge looks like; where it is empty its kind stands for it
+        self.picture = ""
         #: Last-Event-ID of every event stream that was opened
         self.streams: list[int] = []
         self._open: set[object] = set()
@@ -111,6 +113,11 @@ class ApiDouble:
         before = {"place": 3, "length": 7, "moved_at": None, "waited_seconds": 2700, "offer_ends_at": None}
         self.beside = {"line": before | line}
         self.become(state=state)
+
+    def drawn(self, kind: str, headers: dict[str, str] | None = None) -> Response:
+        if self.picture:
+            return Response(self.picture, 200, headers, "image/svg+xml")
+        return Response(f"drawn as {kind}", 200, headers, f"image/{kind}")
 
     def cut_streams(self) -> None:
         self._cut.set()
@@ -184,6 +191,10 @@ def api_app(double: ApiDouble) -> FastAPI:
     async def special() -> dict[str, Any]:
         return {"items": [SPECIAL]}
 
+    @app.get("/api/v1/special-badges/{number}/image.{kind}")
+    async def special_picture(number: int, kind: str) -> Response:
+        return double.drawn(kind)
+
     @app.get("/api/v1/join/{code}")
     async def join(code: str) -> dict[str, Any]:
         if code != CODE:
@@ -211,7 +222,7 @@ def _workshops(double: ApiDouble) -> APIRouter:
 
     @router.get("/{notebook}/badge.{kind}")
     async def badge(notebook: str, kind: str) -> Response:
-        return Response(f"drawn as {kind}", media_type=f"image/{kind}")
+        return double.drawn(kind)
 
     @router.get("/{notebook}")
     async def one(notebook: str) -> WorkshopView:
@@ -241,7 +252,7 @@ def _badges(double: ApiDouble) -> APIRouter:
         headers = {"ETag": f'"of-{kind}"', "Cache-Control": "public, max-age=3600"}
         if if_none_match == headers["ETag"]:
             return Response(status_code=304, headers=headers)
-        return Response(f"drawn as {kind}", media_type=f"image/{kind}", headers=headers)
+        return double.drawn(kind, headers)
 
     return router
 

@@ -3,7 +3,9 @@
 import httpx
 import pytest
 from services.frontend.tests.conftest import FilledForm
-from services.frontend.tests.portal_double import START, TOKEN, ApiDouble, Full
+from services.frontend.tests.portal_double import START, TOKEN, ApiDouble
+
+from wod_api_db.registrations.errors import CredentialsRefused
 
 PAGE = f"/sessions/{TOKEN}"
 BADGE = "0b0c6d38-6a2c-4f5e-9b4e-0c4f4d7f0a11"
@@ -21,7 +23,7 @@ async def test_an_act_is_done_and_told(form: FilledForm, api: ApiDouble, act: st
 async def test_a_refusal_is_told_on_the_page(form: FilledForm, api: ApiDouble) -> None:
     api.become(state="running")
     token = await form.token(PAGE)
-    api.refusal = Full("that mail left less than 2 minutes ago")
+    api.refusal = CredentialsRefused("that mail left less than 2 minutes ago")
     answer = await form.send(f"{PAGE}/credentials", form_token=token)
     assert answer.status_code == 409
     assert "that mail left less than 2 minutes ago" in answer.text
@@ -29,6 +31,7 @@ async def test_a_refusal_is_told_on_the_page(form: FilledForm, api: ApiDouble) -
         f"{PAGE}/credentials", data={"form_token": token}, headers={"Accept-Language": "fr"}
     )
     assert "that mail left" not in french.text
+    assert "Attendez quelques minutes" in french.text
 
 
 async def test_feedback_is_given_and_shown(form: FilledForm, api: ApiDouble) -> None:

@@ -54,6 +54,16 @@ async def test_pages_follow_each_other_and_keep_what_was_asked(visitor: httpx.As
     assert second.count('class="card"') == 6
 
 
+async def test_a_card_shows_the_seats_that_are_left_now_in_the_language_of_its_reader(
+    visitor: httpx.AsyncClient, api: ApiDouble
+) -> None:
+    for room, english, french in ((6, "<b>6</b> seats free", "<b>6</b> places libres"), (0, "Full", "Complet")):
+        api.workshops = [workshop(room=room)]
+        for language, words in (("en", english), ("fr", french)):
+            page = await visitor.get("/workshops", headers={"Accept-Language": language})
+            assert words in page.text, (room, language)
+
+
 async def test_hostile_searches_are_escaped(visitor: httpx.AsyncClient) -> None:
     for path in (f"/workshops?q={ATTACK}&category={ATTACK}", f"/join?code={ATTACK}"):
         page = (await visitor.get(path)).text

@@ -1,5 +1,6 @@
 """The hub's settings, out of ours."""
 
+import logging
 import os
 import secrets
 import sqlite3
@@ -11,6 +12,7 @@ from traitlets.config import Config
 
 from wod_jupyterhub.accounts import AccountSpawner, PamSeatAuthenticator
 from wod_jupyterhub.authenticator import AgentAuthenticator
+from wod_jupyterhub.processors import NotDelegated, Processors
 from wod_jupyterhub.proxy import OwnProxy
 from wod_jupyterhub.roles import AGENT, AGENT_ROLE, DELIVERING_ROLE, ROLES
 from wod_jupyterhub.settings import HubSettings
@@ -97,6 +99,7 @@ def _configure_seats(c: Config, settings: HubSettings) -> None:
     seats.memory = settings.limit_memory
     seats.disk = settings.limit_disk
     seats.files = settings.limit_files
+    seats.processors = _processors(settings.limit_cpu)
     seats.poll_interval = settings.limit_seconds
     seats.default_url = "/lab"
     seats.disable_user_config = True
@@ -112,3 +115,16 @@ def _configure_seats(c: Config, settings: HubSettings) -> None:
     hidden = ["--ContentsManager.allow_hidden=True"] if settings.delivery == "hub" else []
     as_root = ["--allow-root"] if os.geteuid() == 0 and not settings.uid_base and settings.accounts == "folders" else []
     seats.args = [*hidden, *as_root]
+
+
+def _processors(percent: int) -> Processors | None:
+    """A host that cannot bound them is one where seats have always shared the processors as they like: it is said, no more."""
+    if not percent:
+        return None
+    try:
+        processors = Processors.of_the_service(percent)
+        processors.divide()
+    except (NotDelegated, OSError) as error:
+        logging.getLogger(__name__).warning("WOD_HUB_LIMIT_CPU: seats' processors are NOT bounded: %s", error)
+        return None
+    return processors

@@ -1,7 +1,9 @@
 """What a seat's processes may not do, set between fork and exec."""
 
 import ctypes
+import os
 import resource
+from contextlib import suppress
 from dataclasses import dataclass
 
 from wod_jupyterhub.limits import MIB
@@ -22,8 +24,14 @@ class Confinement:
     memory: int
     #: of one file; what all of them take is measured
     disk: int
+    #: of the seat's control group, see ``processors``
+    group: int | None = None
 
     def __call__(self) -> None:
+        if self.group is not None:
+            # whether it has is looked at afterwards: a server without a bound is better than none
+            with suppress(OSError):
+                os.write(self.group, b"0")
         # no setuid program (sudo, su, mount) gives the seat more than it has
         if _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
             raise OSError(ctypes.get_errno(), "PR_SET_NO_NEW_PRIVS")

@@ -48,6 +48,9 @@ class HubSettings(ServiceSettings):
     """Taken beside it while the two are exchanged."""
     limit_processes: int = Field(default=512, ge=64)
     """Processes and threads a seat may have; only where seats have a uid each, else it would count all seats."""
+    limit_cpu: int = Field(default=0, ge=0)
+    """Percent of one processor that a seat's processes may take together; 0 leaves them alone. Needs cgroup v2, and a systemd
+    unit with ``Delegate=cpu``: elsewhere the hub says in its log that they are not bounded."""
     limit_memory: int = Field(default_factory=lambda: max(1024, psutil.virtual_memory().total // MIB // 4), ge=512)
     """MiB that one process of a seat may write to, and that all of them may take together; a quarter of the machine's."""
     limit_disk: int = Field(default=4096, ge=16)

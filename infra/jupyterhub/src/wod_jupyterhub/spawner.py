@@ -8,7 +8,8 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,11 @@ import psutil
 from jupyterhub.spawner import LocalProcessSpawner
 from jupyterhub.utils import can_connect
 from tornado.web import HTTPError
-from traitlets import Integer, Unicode
+from traitlets import Instance, Integer, Unicode
 
 from wod_jupyterhub.confinement import Confinement
 from wod_jupyterhub.limits import Exceeded, Limits
+from wod_jupyterhub.processors import Processors
 
 # more at once make each of them slower and none of them earlier
 _starting = asyncio.Semaphore(2 * (os.cpu_count() or 1))
@@ -40,8 +42,10 @@ class SeatSpawner(LocalProcessSpawner):
     memory = Integer(0, config=True)
     disk = Integer(0, config=True)
     files = Integer(0, config=True)
+    processors = Instance(Processors, allow_none=True, config=True)
 
     _begun = 0.0
+    _group: int | None = None
     #: time.monotonic(); the hub asks for much else than the limits
     _measured_next = 0.0
 
@@ -72,7 +76,8 @@ class SeatSpawner(LocalProcessSpawner):
         }
 
     def make_preexec_fn(self, name: str) -> Confinement:
-        return Confinement(processes=self.processes if self.uid else 0, memory=self.memory, disk=self.disk)
+        processes = self.processes if self.uid else 0
+        return Confinement(processes=processes, memory=self.memory, disk=self.disk, group=self._group)
 
     async def poll(self) -> int | None:
         """The hub asks every ``poll_interval``, also for servers that it has found running when it started."""
@@ -141,7 +146,7 @@ class SeatSpawner(LocalProcessSpawner):
     async def _launch(self) -> tuple[str, int]:
         log = Path(self.logs) / f"{self.user.name}.log"
         log.parent.mkdir(mode=0o700, exist_ok=True)
-        with log.open("wb") as output:
+        with log.open("wb") as output, self._in_its_group():
             self.popen_kwargs = {
                 "cwd": self.home,
                 "umask": 0o077,
@@ -155,6 +160,21 @@ class SeatSpawner(LocalProcessSpawner):
         # where the machine's memory ends, students' servers end before the platform does
         _offer_to_oom_killer(self.pid)
         return address
+
+    @contextmanager
+    def _in_its_group(self) -> Iterator[None]:
+        """A group that cannot be had is said; the server starts all the same."""
+        if self.processors is None:
+            yield
+            return
+        with ExitStack() as stack:
+            try:
+                self._group = stack.enter_context(self.processors.of(self.user.name))
+                yield
+            finally:
+                self._group = None
+        if not self.processors.hold(self.user.name, self.pid):
+            self.log.warning("the processors that %s takes are NOT bounded", self.user.name)
 
     async def _until_it_listens(self, address: tuple[str, int]) -> None:
         while not can_connect(*address):

@@ -35,7 +35,7 @@ def configure_logging(service: str, level: int = logging.INFO) -> None:
     root.handlers = [handler]
     root.setLevel(level)
     # their request lines hold personal links and addresses
-    for noisy in ("uvicorn.access", "httpx", "httpcore"):
+    for noisy in ("uvicorn.access", "httpx", "httpcore", "httpx2", "httpcore2"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 from uuid import UUID
 
-import httpx
+import httpx2
 from pydantic import BaseModel, ValidationError
 
 from wod_common.problems import ProblemDetails
@@ -33,9 +33,9 @@ Model = TypeVar("Model", bound=BaseModel)
 
 #: A page that takes longer than this is better answered with "try again".
 #: registrations of a crowd wait for each other: the answer may take seconds, and must not be given up half-way
-TIMEOUT = httpx.Timeout(5.0, read=30.0)
+TIMEOUT = httpx2.Timeout(5.0, read=30.0)
 #: The api-db sends a comment every 15 s; three missed ones mean that the line is dead.
-STREAM_TIMEOUT = httpx.Timeout(5.0, read=45.0)
+STREAM_TIMEOUT = httpx2.Timeout(5.0, read=45.0)
 
 
 _OF_A_PICTURE = frozenset({"content-type", "etag", "cache-control", "location"})
@@ -63,16 +63,16 @@ class Picture:
     headers: dict[str, str]
 
 
-def connect(base_url: str) -> httpx.AsyncClient:
+def connect(base_url: str) -> httpx2.AsyncClient:
     """The one client of the process; streams are many and long, so connections are not limited."""
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
-    return httpx.AsyncClient(base_url=base_url, timeout=TIMEOUT, limits=limits)
+    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
+    return httpx2.AsyncClient(base_url=base_url, timeout=TIMEOUT, limits=limits)
 
 
 class Api:
     """Every call raises ApiAway or ApiRefused. Names and tokens in paths must have been checked by the caller."""
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
+    def __init__(self, client: httpx2.AsyncClient) -> None:
         self._client = client
         self._listed: tuple[str, list[Workshop]] = ("", [])
 
@@ -81,7 +81,7 @@ class Api:
         etag, known = self._listed
         headers = {"If-None-Match": etag} if etag else {}
         answer = await self._call("GET", "/api/v1/workshops", headers=headers, expected=frozenset({304}))
-        if answer.status_code != httpx.codes.NOT_MODIFIED:
+        if answer.status_code != httpx2.codes.NOT_MODIFIED:
             known = [item for item in _read(WorkshopList, answer).items if item.active]
             self._listed = (answer.headers.get("etag", ""), known)
         return known
@@ -136,7 +136,7 @@ class Api:
         try:
             return _read(Feedback, await self._call("GET", f"/api/v1/registrations/{token}/feedback"))
         except ApiRefused as refused:
-            if refused.problem.status != httpx.codes.NOT_FOUND:
+            if refused.problem.status != httpx2.codes.NOT_FOUND:
                 raise
             return None
 
@@ -175,7 +175,7 @@ class Api:
                     raise failure_of(response)
                 async for data in _event_data(response.aiter_lines()):
                     yield Event.model_validate_json(data)
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             raise ApiAway(f"the event stream broke: {type(error).__name__}") from error
         except ValidationError as error:
             raise ApiAway("the event stream carries what is no event") from error
@@ -192,11 +192,11 @@ class Api:
         json: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
         expected: frozenset[int] = frozenset(),
-    ) -> httpx.Response:
+    ) -> httpx2.Response:
         try:
             told = {HEADER: current()} | (headers or {})
             response = await self._client.request(method, path, json=json, headers=told)
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             # without the path: it may hold a personal token, and this text is logged
             raise ApiAway(f"the api-db does not answer: {type(error).__name__}") from error
         if not response.is_success and response.status_code not in expected:
@@ -204,7 +204,7 @@ class Api:
         return response
 
 
-def failure_of(response: httpx.Response) -> ApiAway | ApiRefused:
+def failure_of(response: httpx2.Response) -> ApiAway | ApiRefused:
     """What an answer that is no success means."""
     if not 400 <= response.status_code < 500:
         return ApiAway(f"the api-db answered {response.status_code}")
@@ -217,7 +217,7 @@ def failure_of(response: httpx.Response) -> ApiAway | ApiRefused:
         )
 
 
-def _read(model: type[Model], response: httpx.Response) -> Model:
+def _read(model: type[Model], response: httpx2.Response) -> Model:
     try:
         return model.model_validate_json(response.content)
     except ValidationError as error:

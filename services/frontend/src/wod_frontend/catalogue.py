@@ -1,5 +1,6 @@
 """Home, the catalogue, and the recordings."""
 
+import heapq
 from collections.abc import Sequence
 
 from fastapi import APIRouter, Response
@@ -20,9 +21,11 @@ ROW = 3
 @router.get("/")
 async def home(request: Request, api: ApiDep, pages: PagesDep) -> Response:
     workshops = await api.workshops()
-    popular = most_popular(workshops, await api.popular())[:ROW] or workshops[:ROW]
-    latest = sorted(workshops, key=lambda workshop: workshop.created_at, reverse=True)
-    fresh = [workshop for workshop in latest if workshop not in popular][:ROW]
+    # an installation that is new counts few: the most important ones fill the row
+    popular = list(dict.fromkeys([*most_popular(workshops, await api.popular()), *workshops[:ROW]]))[:ROW]
+    shown = {workshop.notebook for workshop in popular}
+    others = [workshop for workshop in workshops if workshop.notebook not in shown]
+    fresh = heapq.nlargest(ROW, others, key=lambda workshop: workshop.created_at)
     return pages.render(
         request, "home.html", count=len(workshops), popular=popular, latest=fresh, figures=await api.figures()
     )

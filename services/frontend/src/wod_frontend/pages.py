@@ -10,8 +10,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from wod_frontend import language, words
 from wod_frontend.branding import Branding
+from wod_frontend.cards import cards
 from wod_frontend.covers import cover
 from wod_frontend.csrf import FIELD, FormGuard
+from wod_frontend.refusals import undelivered
 
 STATIC = Path(__file__).parent / "static"
 
@@ -41,6 +43,7 @@ def environment(branding: Branding, public_url: str) -> Environment:
         branding=branding,
         public_url=public_url,
         static=_static_addresses(),
+        card=cards(jinja),
         cover=cover,
         form_field=FIELD,
         languages=language.languages(),
@@ -52,7 +55,9 @@ def environment(branding: Branding, public_url: str) -> Environment:
         day=words.day,
         moment=words.moment,
         number=words.number,
+        period=words.period,
         quoted=words.quoted,
+        undelivered=undelivered,
         web_address=words.web_address,
     )
     return jinja

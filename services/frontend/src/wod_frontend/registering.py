@@ -10,9 +10,10 @@ from wod_common.commands import WORKSHOP_PATTERN
 from wod_common.problems import ProblemDetails
 from wod_frontend import browser_keys
 from wod_frontend.api import Api, ApiRefused
-from wod_frontend.language import current, gettext, later
+from wod_frontend.language import gettext, later
 from wod_frontend.pages import Pages
 from wod_frontend.players import player_of
+from wod_frontend.refusals import in_own_words, paused
 from wod_frontend.state import ApiDep, PagesDep
 from wod_frontend.wire import JoinedClass, Workshop
 
@@ -24,8 +25,6 @@ MISSING = {
     "email": later("Give us your e-mail address: the password of your lab is sent there."),
     "terms": later("Please accept the terms to get a lab."),
 }
-#: The api-db writes English; a visitor who reads another language is told what to do in his own.
-CHECK = later("This cannot be used. Please check it.")
 
 router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
 Notebook = Annotated[str, Path(pattern=WORKSHOP_PATTERN)]
@@ -98,8 +97,8 @@ async def _refused(
     if problem.type == "workshop-full":
         return form_page(pages, request, workshop.model_copy(update={"room": 0}), typed, {}, 409)
     if problem.type in {"registration-paused", "workshop-nowhere"}:
-        paused = workshop.model_copy(update={"paused": problem.detail})
-        return form_page(pages, request, paused, typed, {}, 409)
+        closed = workshop.model_copy(update={"paused": paused(problem)})
+        return form_page(pages, request, closed, typed, {}, 409)
     if problem.status == 429:
         # what was typed stays: the visitor is most likely one of a crowd behind one address
         response = form_page(pages, request, workshop, typed, {"": gettext(CROWD)}, 429)
@@ -115,13 +114,8 @@ def _beside_fields(problem: ProblemDetails) -> dict[str, str]:
     errors: dict[str, str] = {}
     for item in problem.errors or []:
         field = item.get("field", "").removeprefix("body.")
-        errors.setdefault(field if field in FIELDS else "", in_own_words(item.get("message", problem.detail)))
-    return errors or {"": in_own_words(problem.detail)}
-
-
-def in_own_words(sentence: str) -> str:
-    """What the api-db says, where the visitor reads it; else what to do."""
-    return sentence if current().code == "en" else gettext(CHECK)
+        errors.setdefault(field if field in FIELDS else "", in_own_words(problem, item.get("message", problem.detail)))
+    return errors or {"": in_own_words(problem)}
 
 
 def form_page(

@@ -17,7 +17,7 @@ from wod_frontend.language import gettext, later
 from wod_frontend.live import LiveStories
 from wod_frontend.notebook import cells
 from wod_frontend.pages import Pages
-from wod_frontend.registering import in_own_words
+from wod_frontend.refusals import in_own_words
 from wod_frontend.state import ApiDep, LiveDep, PagesDep
 from wod_frontend.wire import FINAL, Registration, State, Workshop
 
@@ -74,7 +74,7 @@ class SessionPage:
         if refused.problem.status not in {403, 409, 422}:
             raise refused
         token = self._request.path_params["token"]
-        return await self.render(token, status=409, refusal=in_own_words(refused.problem.detail), typed=typed)
+        return await self.render(token, status=409, refusal=in_own_words(refused.problem), typed=typed)
 
     async def _farewell(self, token: str, registration: Registration) -> dict[str, Any]:
         """What the last page has beside: feedback as given, badges, other workshops."""

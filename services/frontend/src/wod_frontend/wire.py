@@ -6,14 +6,18 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 
 class Workshop(BaseModel):
+    """Hashable: its card is kept by it."""
+
+    model_config = ConfigDict(frozen=True)
+
     notebook: str
     name: str
     description: str
-    category: list[str]
+    category: tuple[str, ...]
     duration_seconds: int
     presenter: str
     role: str

@@ -9,6 +9,9 @@ from babel.numbers import format_decimal
 
 from wod_frontend.language import current, ngettext
 
+#: an en dash, between the ends of a time
+_TO = " \u2013 "
+
 
 def duration(seconds: int) -> str:
     """``2 hours``, ``1 hour 30 minutes``; rounded to the minute, at least one."""
@@ -36,6 +39,14 @@ def day(moment: datetime) -> str:
 def moment(at: datetime) -> str:
     """``23 Nov 2026, 18:30 UTC``."""
     return format_datetime(at.astimezone(UTC), "d MMM y, HH:mm 'UTC'", locale=current().locale)
+
+
+def period(start: datetime, end: datetime) -> str:
+    """``1 Dec 2026, 09:00`` to ``11:00 UTC``; with both days where there are two."""
+    start, end = start.astimezone(UTC), end.astimezone(UTC)
+    if start.date() != end.date():
+        return f"{moment(start)}{_TO}{moment(end)}"
+    return f"{format_datetime(start, 'd MMM y, HH:mm', locale=current().locale)}{_TO}{end:%H:%M} UTC"
 
 
 def number(count: float) -> str:

@@ -1,58 +1,31 @@
 """The console in front of the real api-db with its PostgreSQL; the agent alone is a double."""
 
-import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
-from pathlib import Path
 
 import httpx
 import pytest
-from api_support import ADMIN, AGENT, AgentDouble, Api, seed_of, settings_for, write_workshop
+from api_support import ADMIN, AGENT, AgentDouble, Api
 from pydantic import AnyHttpUrl, SecretStr
 from services.frontend.tests.conftest import serve
-from services.frontend.tests.console.console_kit import PEOPLE, Visit
+from services.frontend.tests.console.console_kit import Visit
+from services.frontend.tests.console.console_stack import api_db, database
 
-from wod_api_db.app import create_app as create_api
-from wod_api_db.migrating import migrate
-from wod_api_db.seeding import seed
 from wod_api_db.settings import Settings as ApiSettings
-from wod_common.tokens import generate_private_pem
-from wod_demo.ports import free_port
-from wod_demo.postgres import Postgres
 from wod_frontend.app import create_app as create_portal
 from wod_frontend.settings import Settings
 
 
 @pytest.fixture(scope="session")
 def api_settings() -> Iterator[ApiSettings]:
-    with tempfile.TemporaryDirectory(prefix="wod-console-") as folder:
-        base = Path(folder)
-        base.chmod(0o755)  # PostgreSQL runs under another uid when root runs the tests
-        key = base / "command.pem"
-        key.write_text(generate_private_pem())
-        server = Postgres(base / "data", free_port(), "test-password", durable=False)
-        server.start()
-        yield settings_for(server.url, key, content=str(base / "notebooks"), wrong_passwords_per_minute=5)
-        server.stop()
+    with database() as settings:
+        yield settings
 
 
 @pytest.fixture(scope="session")
 async def backend(api_settings: ApiSettings) -> AsyncIterator[tuple[Api, str]]:
     """The api-db's rows, and where it answers."""
-    notebooks = Path(api_settings.content)
-    write_workshop(notebooks, capacity=30, first=1, last=30)
-    await migrate(api_settings)
-    await seed(api_settings, seed_of(notebooks))
-    app = create_api(api_settings)
-    async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(serve(app))
-        client = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=30))
-        api = Api(app, client)
-        headers = await api.login(ADMIN)
-        for person in PEOPLE:
-            answer = await client.post("/api/v1/accounts", json=person, headers=headers)
-            assert answer.status_code == 201, answer.text
-        yield api, url
+    async with api_db(api_settings) as served:
+        yield served
 
 
 @pytest.fixture(scope="session")

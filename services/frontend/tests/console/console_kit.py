@@ -1,6 +1,7 @@
 """What an operator does in a browser without a script, and what the rows say of it."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
 
@@ -66,3 +67,59 @@ async def audited(api: Api, action: str, identity: object) -> list[Any]:
     """Who did it, and with what."""
     query = "SELECT username, data FROM audit WHERE action = :action AND object_id = :id ORDER BY id"
     return await api.rows(query, action=action, id=str(identity))
+
+
+async def one_of_each(api: Api, agent: AgentDouble, admin: Visit) -> list[str]:
+    """The address of each kind of page, with something on it."""
+    number = await running(api, agent, f"seen{datetime.now(UTC).timestamp()}@example.org", name="Seen")
+    [(command, student)] = await api.rows("SELECT id, student_id FROM commands WHERE registration_id = :i", i=number)
+    await api.change("UPDATE commands SET error = 'TASK [deliver] failed' WHERE id = :i", i=command)
+    start = datetime.now(UTC) + timedelta(days=9)
+    booked = await admin.send(
+        "/console/acts/new-class",
+        workshop="WKSHP-API101",
+        title="Seen",
+        seats="2",
+        starts_at=start.strftime("%Y-%m-%dT%H:%M"),
+        ends_at=(start + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M"),
+    )
+    assert booked.status_code == 303, booked.text
+    taught = await api.value("SELECT max(id) FROM classes")
+    lists = [f"/console/{name}" for name in ("registrations", "students", "commands", "mails", "audit", "accounts")]
+    acts = [
+        f"/console/acts/end?id={number}",
+        "/console/acts/announce",
+        "/console/acts/new-class",
+        "/console/acts/erase",
+    ]
+    return [
+        "/console",
+        *lists,
+        *(f"/console/{name}" for name in ("workshops", "locations", "notices", "pauses", "announcements", "classes")),
+        f"/console/registrations/{number}",
+        f"/console/students/{student}",
+        f"/console/commands/{command}",
+        "/console/workshops/WKSHP-API101",
+        "/console/locations/1",
+        "/console/accounts/1",
+        f"/console/classes/{taught}",
+        f"/console/classes/{taught}/poster",
+        *acts[:3],
+        "/console/me",
+        "/console/registrations?state=nonsense",
+        "/console/sign-in?next=x",
+    ]
+
+
+async def some_life(api: Api, agent: AgentDouble, admin: Visit) -> None:
+    """What a morning leaves behind: sessions in all states, a pause that was lifted, something announced."""
+    for name in ("Grace", "Linus", "Margaret", "Katherine"):
+        await running(api, agent, f"{name.lower()}@example.org", name=name, company="Example")
+    ended = await running(api, agent, "barbara@example.org", name="Barbara")
+    await admin.act("end", ended, reason="asked at the desk")
+    assert (await api.register("edsger@example.org", name="Edsger")).status_code == 201
+    assert (await api.register("annie@example.org", name="Annie")).status_code == 201
+    await api.change("UPDATE registrations SET completion = (id * 17) % 100 WHERE state = 'running'")
+    text = "Coffee is in the hall from three o'clock."
+    assert (await admin.send("/console/acts/announce", text=text, location="", workshop="")).status_code == 303
+    await api.change("INSERT INTO notices (kind, text) VALUES ('mail-bounced', 'barbara@example.org takes no mail.')")

@@ -169,6 +169,47 @@ async def test_a_person_is_erased_by_an_admin_alone(
     assert await api.value("SELECT count(*) FROM registrations WHERE email = 'forget@example.org'") == 0
 
 
+async def test_who_asks_by_letter_is_shown_and_erased_by_the_address(
+    admin: Visit, moderator: Visit, api: Api, agent: AgentDouble
+) -> None:
+    await running(api, agent, "letter@example.org", name="Letter <Writer>")
+    assert "/console/acts/export-person" in await admin.see("/console/registrations")
+    assert "/console/acts/export-person" not in await moderator.see("/console/registrations")
+    assert (await moderator.http.get("/console/acts/export-person")).status_code == 403
+    shown = await admin.send("/console/acts/export-person", email="letter@example.org")
+    assert shown.status_code == 200
+    assert "Letter &lt;Writer&gt;" in shown.text
+    assert shown.headers["cache-control"] == "no-store"
+    wrong = await admin.send("/console/acts/erase-person", email="no address")
+    assert wrong.status_code == 422
+    assert 'id="email-error"' in wrong.text
+    assert (await admin.send("/console/acts/erase-person", email="letter@example.org")).status_code == 303
+    assert await api.value("SELECT count(*) FROM registrations WHERE email = 'letter@example.org'") == 0
+    told = await api.rows("SELECT action, data::text, object_id FROM audit WHERE object_type = 'person' ORDER BY id")
+    assert [action for action, _, _ in told[-2:]] == ["person.export", "person.erase"]
+    assert "letter@" not in str(told)
+
+
+async def test_commands_go_another_way_and_the_token_is_never_shown(admin: Visit, api: Api) -> None:
+    new = {"id": "9", "name": "Spare", "fqdn": "spare.test", "basestdid": "90000", "seats": "0"}
+    gate = {"gate_host": "spare.test", "gate_port": "10025"}
+    made = await admin.send("/console/acts/new-location", **new, **gate, hub_url="http://spare.test")
+    assert made.status_code == 303, made.text
+    way = {"transport": "rest", "agent_url": "http://spare.test:8030", "agent_token": "not-for-the-page"}
+    assert (await admin.act("channel", 9, **gate, **way)).status_code == 303
+    assert await api.value("SELECT transport FROM locations WHERE id = 9") == "rest"
+    for page in ("/console/locations/9", "/console/acts/channel?id=9", "/console/audit"):
+        assert "not-for-the-page" not in await admin.see(page)
+    kept = await admin.act("channel", 9, **gate, **way | {"agent_token": ""})
+    assert kept.status_code == 303, kept.text
+    assert "REST, straight to the agent" in await admin.see("/console/locations/9")
+    assert (await admin.act("remove-location", 9)).headers["location"] == "/console/locations?done=remove-location"
+    assert await api.value("SELECT count(*) FROM locations WHERE id = 9") == 0
+    refused = await admin.act("remove-location", 1)
+    assert refused.status_code == 409
+    assert 'role="alert"' in refused.text
+
+
 async def test_the_folders_are_compared_before_anything_changes(admin: Visit, api: Api) -> None:
     answer = await admin.send("/console/acts/sync", dry_run="yes")
     assert answer.status_code == 200

@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -10,7 +9,7 @@ import pytest
 from api_support import AgentDouble, Api
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
-from services.frontend.tests.console.console_kit import Visit, running
+from services.frontend.tests.console.console_kit import Visit, one_of_each, running
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
@@ -36,48 +35,6 @@ async def opened(
     return context, await context.new_page()
 
 
-async def pages(api: Api, agent: AgentDouble, admin: Visit) -> list[str]:
-    """One of each kind, with something on it."""
-    number = await running(api, agent, f"seen{datetime.now(UTC).timestamp()}@example.org", name="Seen")
-    [(command, student)] = await api.rows("SELECT id, student_id FROM commands WHERE registration_id = :i", i=number)
-    await api.change("UPDATE commands SET error = 'TASK [deliver] failed' WHERE id = :i", i=command)
-    start = datetime.now(UTC) + timedelta(days=9)
-    booked = await admin.send(
-        "/console/acts/new-class",
-        workshop="WKSHP-API101",
-        title="Seen",
-        seats="2",
-        starts_at=start.strftime("%Y-%m-%dT%H:%M"),
-        ends_at=(start + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M"),
-    )
-    assert booked.status_code == 303, booked.text
-    taught = await api.value("SELECT max(id) FROM classes")
-    lists = [f"/console/{name}" for name in ("registrations", "students", "commands", "mails", "audit", "accounts")]
-    acts = [
-        f"/console/acts/end?id={number}",
-        "/console/acts/announce",
-        "/console/acts/new-class",
-        "/console/acts/erase",
-    ]
-    return [
-        "/console",
-        *lists,
-        *(f"/console/{name}" for name in ("workshops", "locations", "notices", "pauses", "announcements", "classes")),
-        f"/console/registrations/{number}",
-        f"/console/students/{student}",
-        f"/console/commands/{command}",
-        "/console/workshops/WKSHP-API101",
-        "/console/locations/1",
-        "/console/accounts/1",
-        f"/console/classes/{taught}",
-        f"/console/classes/{taught}/poster",
-        *acts[:3],
-        "/console/me",
-        "/console/registrations?state=nonsense",
-        "/console/sign-in?next=x",
-    ]
-
-
 def refusals(page: Page) -> list[str]:
     """What the content security policy has kept the page from, as it happens."""
     complaints: list[str] = []
@@ -101,7 +58,7 @@ async def test_every_page_is_accessible_and_fits(
 ) -> None:
     """Each page, light and English on a wide screen; every template dark and French on a telephone as well."""
     found: dict[str, Any] = {}
-    every = await pages(api, agent, admin)
+    every = await one_of_each(api, agent, admin)
     alike = {"students", "commands", "mails", "audit", "accounts", "locations", "notices", "announcements", "pauses"}
     each_kind = [path for path in every if path.removeprefix("/console/") not in alike]
     for scheme, locale, width, looked in (("light", "en", 1440, every), ("dark", "fr", 360, each_kind)):

@@ -11,6 +11,11 @@ _SCOPE = (
     Field("location", later("Only at the location"), "location", required=False),
     Field("workshop", later("Only for the workshop"), "workshop", required=False),
 )
+_ADDRESS = Field("email", later("E-mail address"), most=254)
+_ERASED = later(
+    "Sessions that run end, and name, address and texts are taken out of every row. It cannot be undone."
+    " Counts stay right."
+)
 _PASSWORD_HINT = later("At least 12 characters. Tell it to its owner in person.")
 
 
@@ -190,14 +195,37 @@ ON_PEOPLE: tuple[Act, ...] = (
         then="accounts",
     ),
     Act(
+        "export-person",
+        "",
+        later("A person's data"),
+        later("Show all that is held under an address?"),
+        later("For a person who asks for it. That you looked is kept in the audit, the address is not."),
+        later("This is all that is held; copy it for the person."),
+        "/api/v1/persons/export",
+        fields=(_ADDRESS,),
+        needs=Rank.ADMIN,
+        then="registrations",
+        tells=True,
+    ),
+    Act(
+        "erase-person",
+        "",
+        later("Erase a person"),
+        later("Erase all that is held under an address?"),
+        _ERASED,
+        later("The person is erased."),
+        "/api/v1/persons/erase",
+        fields=(_ADDRESS,),
+        destroys=True,
+        needs=Rank.ADMIN,
+        then="registrations",
+    ),
+    Act(
         "erase",
         "registrations",
         later("Erase the person"),
         later("Erase all that is held under this address?"),
-        later(
-            "Sessions that run end, and name, address and texts are taken out of every row. It cannot be undone."
-            " Counts stay right."
-        ),
+        _ERASED,
         later("The person is erased."),
         "/api/v1/persons/erase",
         given=(("email", "email"),),

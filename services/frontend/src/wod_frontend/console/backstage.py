@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-import httpx
+import httpx2
 
 from wod_common.problems import ProblemDetails
 from wod_frontend.api import ApiAway, ApiRefused, failure_of
@@ -34,7 +34,7 @@ class Refused(ApiRefused):
 class Backstage:
     """Shared by all; ``as_`` gives the calls of one operator."""
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
+    def __init__(self, client: httpx2.AsyncClient) -> None:
         self._client = client
 
     def as_(self, operator: Operator) -> "Calls":
@@ -53,7 +53,7 @@ class Backstage:
 class Calls:
     """Raises ApiAway, ApiRefused, SignInNeeded where the token counts no more, RoleMissing where it does not suffice."""
 
-    def __init__(self, client: httpx.AsyncClient, token: str) -> None:
+    def __init__(self, client: httpx2.AsyncClient, token: str) -> None:
         self._client = client
         self._headers = {"Authorization": f"Bearer {token}"}
 
@@ -80,14 +80,14 @@ class Calls:
             page = await self.get(path, **params | {"cursor": page["next"]})
 
 
-async def _send(client: httpx.AsyncClient, method: str, path: str, **parts: Any) -> httpx.Response:
+async def _send(client: httpx2.AsyncClient, method: str, path: str, **parts: Any) -> httpx2.Response:
     try:
         return await client.request(method, path, **parts)
-    except httpx.HTTPError as error:
+    except httpx2.HTTPError as error:
         raise ApiAway(f"the api-db does not answer: {type(error).__name__}") from error
 
 
-def _content(response: httpx.Response) -> Row:
+def _content(response: httpx2.Response) -> Row:
     if response.status_code == 401:
         raise SignInNeeded(ended=True)
     if response.status_code == 403:
@@ -102,7 +102,7 @@ def _content(response: httpx.Response) -> Row:
     return content if isinstance(content, dict) else {"items": content}
 
 
-def _alternatives(response: httpx.Response) -> list[Row]:
+def _alternatives(response: httpx2.Response) -> list[Row]:
     try:
         content = response.json()
     except ValueError:
@@ -111,7 +111,7 @@ def _alternatives(response: httpx.Response) -> list[Row]:
     return found if isinstance(found, list) else []
 
 
-def _detail(response: httpx.Response) -> str:
+def _detail(response: httpx2.Response) -> str:
     failure = failure_of(response)
     problem = getattr(failure, "problem", None)
     return problem.detail if isinstance(problem, ProblemDetails) else ""

@@ -110,6 +110,7 @@ REGISTRATIONS = Listing(
         Filter("until", later("Until"), "date"),
     ),
     lead=later("Who has registered for what, and how it went. Search by name, address, company, number or seat."),
+    heads=("export-person", "erase-person"),
 )
 STUDENTS = Listing(
     name="students",

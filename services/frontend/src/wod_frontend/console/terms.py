@@ -42,6 +42,8 @@ CHOICES: dict[str, str] = {
     "admin": later("admin"),
     "agent": later("agent"),
     "user": later("user without a console"),
+    "smtp": later("mail"),
+    "rest": later("REST, straight to the agent"),
 }
 END_REASONS: dict[str, str] = {
     "time": later("the time was over"),

@@ -12,6 +12,8 @@
   let again = false;
   let deadline = 0;
 
+  // British English is what the pages speak: 16:29 and not 04:29 PM
+  const language = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
   const two = (number) => String(number).padStart(2, "0");
 
   function tick() {
@@ -25,7 +27,7 @@
     const shown = root.querySelector(".clock[data-seconds]");
     if (shown) deadline = Date.now() + Number(shown.dataset.seconds) * 1000;
     for (const time of root.querySelectorAll("time[datetime]")) {
-      time.textContent = new Date(time.dateTime).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+      time.textContent = new Date(time.dateTime).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
     }
   }
 

@@ -167,14 +167,14 @@ def _is_json(text: str) -> bool:
 def _replace(path: Path, text: str) -> None:
     """The old file or the new one, never half of it; with its mode, and its owner where that may be given."""
     stat = path.stat()
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".rebrand-")
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".rebrand-")
+    temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(text.encode())
-        os.chmod(temporary, stat.st_mode & 0o7777)  # noqa: PTH101 - beside os.chown
+        temporary.chmod(stat.st_mode & 0o7777)
         if os.geteuid() == 0:
             os.chown(temporary, stat.st_uid, stat.st_gid)
-        os.replace(temporary, path)  # noqa: PTH105 - as above
-    except BaseException:
-        os.unlink(temporary)  # noqa: PTH108 - as above
-        raise
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

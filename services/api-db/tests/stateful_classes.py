@@ -82,6 +82,7 @@ class Teaching(Driven):
         taught = before.taught(class_id)
         lets_in = taught is not None and before.lets_in(taught)
         if answer.status_code == 201:
+            assert taught is not None, "somebody got a seat of a class that is over"
             assert lets_in, "somebody got a seat of a class that has none"
             self.world.remember(answer)
             [row] = [row for row in self.rows().registrations if row.id == answer.json()["id"]]

@@ -67,7 +67,9 @@ class Rows:
         booked = self.booked(placement)
         # a lab that is being made for a class is one of the seats that the class has booked
         coming = free + self.seats_of(placement, "preparing")
-        return min(placement.capacity - sum(row.holds for row in mine) - booked, coming - booked, free) - offered
+        held = sum(row.holds for row in mine)
+        left: int = min(placement.capacity - held - booked, coming - booked, free) - offered
+        return left
 
     def seats_of(self, placement: Any, *states: str) -> int:
         return sum(
@@ -87,7 +89,8 @@ class Rows:
         return sum(self.unclaimed(row) for row in classes if row.deploy_from <= moment < row.ends_at)
 
     def unclaimed(self, taught: Any) -> int:
-        return max(0, taught.seats + taught.speaker_seat - self.holders(taught.id))
+        left: int = taught.seats + taught.speaker_seat - self.holders(taught.id)
+        return max(0, left)
 
     def holders(self, class_id: int, *, speaking: tuple[bool, ...] = (True, False)) -> int:
         return sum(row.holds and row.class_id == class_id and row.speaks in speaking for row in self.registrations)
@@ -119,11 +122,12 @@ class Rows:
         return row.placement_id == placement_id and not is_booked and (row.holds or row.state == "offered")
 
     def _held_until(self, row: Any) -> datetime:
+        until: datetime = self.now + row.duration + MARGIN
         if row.ended_at is not None:
-            return self.now + CLEANING
-        if row.ends_at is not None:
-            return max(row.ends_at, self.now) + CLEANING
-        return self.now + row.duration + MARGIN
+            until = self.now + CLEANING
+        elif row.ends_at is not None:
+            until = max(row.ends_at, self.now) + CLEANING
+        return until
 
     # what two sweeps put right
 
@@ -147,7 +151,7 @@ class Rows:
 
     def _wanted_ready(self, placement: Any) -> int:
         classes = [row for row in self.classes if row.placement_id == placement.id]
-        wanted = max(placement.ready_minimum, placement.ready_maximum) + self._wanted_at(self.now, classes)
+        wanted = max(int(placement.ready_minimum), int(placement.ready_maximum)) + self._wanted_at(self.now, classes)
         return min(wanted, self.seats_of(placement, "ready"))
 
 

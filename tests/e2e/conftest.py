@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
-from visitor import BRIEF, Platform
+from visitor import BRIEF, TIGHT, Platform
 
 from wod_demo.settings import DemoSettings
 from wod_demo.stack import Stack
@@ -38,22 +38,22 @@ async def _run(settings: DemoSettings) -> AsyncIterator[Platform]:
 
 @pytest.fixture(scope="session")
 async def platform(open_folder: Path) -> AsyncIterator[Platform]:
-    """Our own workshops, and one that lasts for seconds."""
-    brief = open_folder / "brief"
-    shutil.copytree(ROOT / "notebooks" / "WKSHP-Jupyter101", brief / BRIEF)
-    metadata = brief / BRIEF / "wod.yml"
-    lines = [
-        "range: [101, 102]"
-        if line.startswith("range:")
-        else "duration: 0.004"
-        if line.startswith("duration:")
-        else line
-        for line in metadata.read_text().splitlines()
-    ]
-    metadata.write_text("\n".join(lines) + "\n")
-    settings = DemoSettings(open_folder / "demo", notebooks=(ROOT / "notebooks", brief), seats=102)
+    """Our own workshops, one that lasts for seconds, and one with a single seat."""
+    special = open_folder / "special"
+    _copy(special / BRIEF, {"range": "[101, 102]", "duration": "0.004"})
+    _copy(special / TIGHT, {"range": "[103, 103]"})
+    settings = DemoSettings(open_folder / "demo", notebooks=(ROOT / "notebooks", special), seats=103)
     async for running in _run(settings):
         yield running
+
+
+def _copy(folder: Path, changes: dict[str, str]) -> None:
+    """Of the first workshop, with other entries in what the platform knows of it."""
+    shutil.copytree(ROOT / "notebooks" / "WKSHP-Jupyter101", folder)
+    metadata = folder / "wod.yml"
+    keys = [(line, line.partition(":")[0]) for line in metadata.read_text().splitlines()]
+    lines = [f"{key}: {changes[key]}" if key in changes else line for line, key in keys]
+    metadata.write_text("\n".join(lines) + "\n")
 
 
 @pytest.fixture(scope="module")
@@ -81,5 +81,13 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest.fixture
 async def page(browser: Browser) -> AsyncIterator[Page]:
     context = await browser.new_context()
+    yield await context.new_page()
+    await context.close()
+
+
+@pytest.fixture
+async def plain_page(browser: Browser) -> AsyncIterator[Page]:
+    """Of a browser that runs no script."""
+    context = await browser.new_context(java_script_enabled=False, locale="en")
     yield await context.new_page()
     await context.close()

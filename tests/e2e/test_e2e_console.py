@@ -6,19 +6,11 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 from playwright.async_api import Page, expect
-from visitor import Platform, until
+from visitor import Platform, sign_in, until
 
 from wod_jupyterhub.testing import Browser as Student
 
 PATIENCE = 60_000  # milliseconds
-
-
-async def sign_in(page: Page, platform: Platform) -> None:
-    await page.goto(f"{platform.urls['portal']}/console")
-    await page.get_by_label("User name").fill("admin")
-    await page.get_by_label("Password").fill(platform.stack.state.secrets().admin_password)
-    await page.get_by_role("button", name="Sign in", exact=True).click()
-    await expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
 
 
 @pytest.mark.timeout(240)
@@ -37,6 +29,9 @@ async def test_an_operator_follows_a_registration_and_takes_the_seat_back(platfo
     story = page.locator(".timeline")
     for told in ("registered", "CREATE(WKSHP-API101)", "mail(credentials)"):
         await expect(story).to_contain_text(told)
+    await story.get_by_text("What was reported").click()
+    await expect(story.locator("pre.output").first).to_contain_text("TASK [Render the workshop and put it into a")
+    assert password not in await story.inner_text()
 
     await page.get_by_role("link", name="Give more time").click()
     await page.get_by_label("Minutes").fill("30")

@@ -8,12 +8,16 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, TypeVar
 
+import asyncpg
 import httpx
 from playwright.async_api import Page, expect
 
+from wod_demo.postgres import Postgres
 from wod_demo.stack import Stack
+from wod_jupyterhub.testing import Browser as Student
 
 BRIEF = "WKSHP-Brief"
+TIGHT = "WKSHP-Tight"
 PATIENCE = 60.0  # seconds; a busy machine with two cores needs a quarter of it
 T = TypeVar("T")
 
@@ -48,9 +52,18 @@ class Platform:
     def home(self, username: str) -> Path:
         return self.stack.state.homes / username
 
-    async def register(self, workshop: str, email: str) -> str:
+    async def change(self, statement: str, *values: object) -> None:
+        """Time is moved by its rows."""
+        url = Postgres(self.stack.state.root, self.stack.settings.ports.pg, self.stack.state.secrets().database).url
+        connection = await asyncpg.connect(url)
+        try:
+            await connection.execute(statement, *values)
+        finally:
+            await connection.close()
+
+    async def register(self, workshop: str, email: str, **asked: object) -> str:
         """The personal token; by the API, where the form is not what is tested."""
-        form = {"workshop": workshop, "name": "Ada Martin", "email": email, "terms_version": "1"}
+        form = {"workshop": workshop, "name": "Ada Martin", "email": email, "terms_version": "1"} | asked
         answer = await self.http.post(f"{self.urls['api']}/api/v1/registrations", json=form)
         assert answer.status_code == httpx.codes.CREATED, answer.text
         return str(answer.json()["token"])
@@ -87,9 +100,17 @@ class Platform:
             answer = await self.http.get(f"{self.urls['api']}/api/v1/{path}", params=filters, headers=headers)
             page = answer.json()
             items += page["items"]
-            if page["next"] is None:
+            # a short list comes whole
+            if page.get("next") is None:
                 return items
             filters["cursor"] = page["next"]
+
+    async def opens(self, username: str, password: str) -> bool:
+        """Whether the hub lets somebody in with them."""
+        student = Student(self.urls["hub"], username)
+        answer = await student.sign_in(password)
+        await student.close()
+        return answer.status_code == httpx.codes.FOUND
 
     async def seat_state(self, username: str) -> str:
         return next(str(row["state"]) for row in await self.operator("students") if row["username"] == username)
@@ -97,22 +118,24 @@ class Platform:
     async def mail(self, recipient: str, subject: str) -> EmailMessage:
         """The mail to ``recipient`` whose subject has the word."""
 
-        async def look() -> EmailMessage | None:
-            for message in self.stack.mails():
-                if recipient in message["To"] and subject.lower() in message["Subject"].lower():
-                    return message
-            return None
+        return (await self.mails(recipient, subject))[0]
 
-        return await until(look, f"a mail with {subject!r} to {recipient}")
+    async def mails(self, recipient: str, subject: str, least: int = 1) -> list[EmailMessage]:
+        """All of them, when so many have come."""
+
+        async def look() -> list[EmailMessage] | None:
+            found = [message for message in self.stack.mails() if _is(message, recipient, subject)]
+            return found if len(found) >= least else None
+
+        return await until(look, f"mail {least} with {subject!r} to {recipient}")
 
     async def credentials(self, recipient: str) -> tuple[str, str]:
         """User name and password out of the mail's text, as a person reads them."""
-        text = text_of(await self.mail(recipient, "ready"))
-        user = re.search(r"^User name:\s+(\S+)$", text, re.M)
-        password = re.search(r"^Password:\s+(\S+)$", text, re.M)
-        assert user, text
-        assert password, text
-        return user[1], password[1]
+        return credentials_in(await self.mail(recipient, "ready"))
+
+
+def _is(message: EmailMessage, recipient: str, subject: str) -> bool:
+    return recipient in message["To"] and subject.lower() in message["Subject"].lower()
 
 
 def text_of(message: EmailMessage) -> str:
@@ -121,13 +144,43 @@ def text_of(message: EmailMessage) -> str:
     return str(body.get_content()).replace("\r\n", "\n")
 
 
-async def register_in_browser(page: Page, portal: str, workshop: str, email: str) -> str:
-    """Fills in the form as a visitor does; the personal page's token."""
-    await page.goto(f"{portal}/workshops")
-    await page.locator(f"a[href*='{workshop}']").first.click()
+def credentials_in(message: EmailMessage) -> tuple[str, str]:
+    text = text_of(message)
+    user = re.search(r"^User name:\s+(\S+)$", text, re.M)
+    password = re.search(r"^Password:\s+(\S+)$", text, re.M)
+    assert user, text
+    assert password, text
+    return user[1], password[1]
+
+
+def link_in(message: EmailMessage, part: str) -> str:
+    """The address in the mail's text that has the part in it."""
+    found = next((word for word in text_of(message).split() if word.startswith("http") and part in word), None)
+    assert found, text_of(message)
+    return found
+
+
+async def fill_in(page: Page, email: str, button: str = "Get my lab") -> None:
+    """The form of a workshop's page, as a visitor does."""
     await page.get_by_label("Your name").fill("Ada Martin")
     await page.get_by_label("E-mail address").fill(email)
-    await page.get_by_role("checkbox").check()
-    await page.get_by_role("button", name="Get my lab").click()
+    await page.get_by_label("I accept").check()
+    await page.get_by_role("button", name=button).click()
+
+
+async def register_in_browser(page: Page, portal: str, workshop: str, email: str) -> str:
+    """From the catalogue; the personal page's token."""
+    await page.goto(f"{portal}/workshops")
+    await page.locator(f"a[href*='{workshop}']").first.click()
+    await fill_in(page, email)
     await expect(page).to_have_url(re.compile("/sessions/"))
     return page.url.rsplit("/", 1)[1]
+
+
+async def sign_in(page: Page, platform: Platform) -> None:
+    """The administrator, at the console."""
+    await page.goto(f"{platform.urls['portal']}/console")
+    await page.get_by_label("User name").fill("admin")
+    await page.get_by_label("Password").fill(platform.stack.state.secrets().admin_password)
+    await page.get_by_role("button", name="Sign in", exact=True).click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Overview")

@@ -4,12 +4,14 @@ import asyncio
 import json
 from collections import defaultdict
 from dataclasses import dataclass, field
+from datetime import timedelta
 from email.message import EmailMessage
 from typing import Any
 from uuid import UUID
 
 import httpx
-from api_support import AGENT, Api
+from api_support import ADMIN, AGENT, Api
+from classes_support import Teacher, pass_time
 from sqlalchemy import text
 
 from wod_api_db.commands import repository as commands
@@ -31,11 +33,13 @@ INSERT INTO accounts (username, email, password_hash, role, location_id)
 SELECT 'agent-2', '', password_hash, 'agent', 2 FROM accounts WHERE username = 'agent-1'
 """
 ANEW = """
-TRUNCATE registrations, registration_events, commands, command_events, mails, notices, badges, pgqueuer, pauses CASCADE;
-UPDATE students SET state = 'free', generation = 0, sequence = 0, sealed_password = NULL;
+TRUNCATE registrations, registration_events, commands, command_events, mails, notices, badges, pgqueuer, pauses,
+    classes, class_invitations CASCADE;
+UPDATE students SET state = 'free', generation = 0, sequence = 0, sealed_password = NULL,
+    prepared_placement_id = NULL, prepared_version = NULL, prepared_at = NULL;
 UPDATE placements SET first_seat = 1, last_seat = 3, capacity = 4 - location_id, reset_range = false,
-    range_reset = NULL, closed_at = NULL;
-UPDATE workshops SET reset = false, no_show = interval '30 minutes', extensions = 1;
+    range_reset = NULL, closed_at = NULL, ready_minimum = 0, ready_maximum = 0, ready_failures = 0, ready_retry_at = NULL;
+UPDATE workshops SET reset = false, no_show = interval '30 minutes', extensions = 1, content_version = 'one';
 UPDATE locations SET drained_at = NULL
 """
 
@@ -56,6 +60,7 @@ class Seat:
     order: tuple[int, int] = (0, 0)
     holder: int | None = None
     password: str | None = None
+    is_prepared: bool = False
     running: Command | None = None
 
 
@@ -96,9 +101,13 @@ class Agents:
         elif command.verb is Verb.CREATE:
             self.passwords += 1
             seat.holder, seat.password = command.registration, f"password-{self.passwords:04d}"
+            seat.is_prepared = False
             self._report(command, "done", password=seat.password)
+        elif command.verb in {Verb.PREPARE, Verb.VERIFY}:
+            seat.is_prepared = seat.is_prepared or command.verb is Verb.PREPARE
+            self._report(command, "done", **({"content_version": "one"} if seat.is_prepared else {}))
         else:
-            seat.password = None
+            seat.password, seat.is_prepared = None, False
             self._report(command, "done")
 
     def running(self) -> list[Command]:
@@ -169,9 +178,12 @@ class World:
         self.api = api
         self.settings = settings
         self.headers: dict[int, dict[str, str]] = {}
+        self.operator: dict[str, str] = {}
 
     async def prepare(self) -> None:
         await self._script(SECOND_LOCATION)
+        self.operator = await self.api.login(ADMIN)
+        self.teacher = await Teacher.of(self.api)
         for location in (1, 2):
             self.headers[location] = await self.api.login(AGENT | {"username": f"agent-{location}"})
 
@@ -182,6 +194,7 @@ class World:
         self.gate = Gate(self.settings)
         self.tokens: list[str] = []
         self.browser_keys: dict[str, str] = {}
+        self.classes: list[int] = []
 
     async def _script(self, statements: str) -> None:
         async with self.api.sessions.begin() as session:
@@ -189,12 +202,40 @@ class World:
                 await session.execute(text(statement))
 
     async def post(self, path: str, **more: Any) -> httpx.Response:
-        answer = await self.api.http.post(path, **more)
-        assert answer.status_code < 500, answer.text
-        return answer
+        return _not_ours(await self.api.http.post(path, **more))
+
+    def remember(self, registered: httpx.Response) -> None:
+        """What his browser does."""
+        token = registered.json()["token"]
+        self.tokens.append(token)
+        self.browser_keys[token] = registered.json()["browser_key"]
+
+    async def teach(self, method: str, path: str = "", **more: Any) -> httpx.Response:
+        return _not_ours(await self.teacher.call(method, path, **more))
+
+    async def roster(self, class_id: int, lines: str) -> httpx.Response:
+        return _not_ours(await self.teacher.roster(class_id, lines))
+
+    async def operate(self, method: str, path: str, **more: Any) -> httpx.Response:
+        return _not_ours(await self.api.http.request(method, path, headers=self.operator, **more))
+
+    async def time_passes(self, by: timedelta) -> None:
+        """For classes and for sessions alike: who was gone before a class begins is gone before it."""
+        await pass_time(self.api, by)
+        self.mailbox.taken.clear()  # sent once more, a mail would name other times
+        names = ("no_show_at", "stuck_at", "offer_ends_at", "wait_ends_at")
+        moved = ", ".join(f"{name} = {name} - CAST(:by AS interval)" for name in names)
+        await self.api.change(f"UPDATE registrations SET {moved}", by=by)
+
+    async def nothing_is_wanted_any_more(self) -> None:
+        await self.api.change("UPDATE placements SET ready_minimum = 0, ready_maximum = 0")
+        await self.api.change("UPDATE locations SET drained_at = NULL")
+        for class_id in self.classes:
+            await self.teach("POST", f"/{class_id}/end")
 
     async def work(self) -> None:
-        """Two workers sweep, then both reach for everything that is due."""
+        """Two workers sweep, then both reach for everything that is due. The agents have spoken."""
+        await self.api.change("UPDATE locations SET last_heartbeat_at = now()")
         await asyncio.gather(sweep(self.api.sessions, "one"), sweep(self.api.sessions, "two"))
         async with self.api.sessions() as session:
             mails = [job.subject for job in await delivering.due(session)]
@@ -217,3 +258,9 @@ class World:
         await self.api.change(
             "UPDATE commands SET due_at = now() WHERE state IN ('queued', 'sent', 'accepted', 'running')"
         )
+
+
+def _not_ours(answer: httpx.Response) -> httpx.Response:
+    """No order of events is a fault of the service."""
+    assert answer.status_code < 500, answer.text
+    return answer

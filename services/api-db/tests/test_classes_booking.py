@@ -7,6 +7,7 @@ import pytest
 from api_support import ADMIN, AgentDouble, Api
 from classes_support import HOUR, Teacher, pass_time, room, swept, widen
 from mail_support import Mailbox, Post, listening, text_of
+from waiting_support import join, room_for, states, take_every_seat
 
 from wod_api_db.settings import Settings
 from wod_demo.ports import free_port
@@ -51,6 +52,38 @@ async def test_who_is_in_the_class_is_counted_once(api: Api, grace: Teacher) -> 
     assert await room(api) == 3
     shown = await grace.shown(taught["id"])
     assert (shown["state"], shown["joined"]) == ("open", 1)
+
+
+async def test_what_is_offered_to_who_waits_is_not_booked_over(api: Api, grace: Teacher) -> None:
+    await take_every_seat(api)
+    await join(api, "ada@example.org")
+    await room_for(api, 1)
+    refused = await grace.try_to_book(1, begins=timedelta(minutes=5))
+    assert (refused.status_code, refused.json()["type"]) == (409, "class-does-not-fit")
+    assert "0 of 2" in refused.json()["detail"]
+    await api.change("UPDATE registrations SET offer_ends_at = now() WHERE state = 'offered'")
+    await swept(api)
+    await grace.book(1, begins=timedelta(minutes=5))
+
+
+async def test_labs_that_are_being_made_for_a_class_take_no_other_seats_away(api: Api, grace: Teacher) -> None:
+    await widen(api, 3)
+    await api.change("UPDATE placements SET capacity = 0")
+    await join(api, "ada@example.org")
+    await api.change("UPDATE placements SET capacity = 3")
+    await swept(api)
+    await grace.book(2, begins=timedelta(minutes=5))
+    await api.change("UPDATE locations SET last_heartbeat_at = now()")
+    await swept(api)
+    await swept(api)
+    assert await api.value("SELECT count(*) FROM students WHERE state = 'preparing'") == 2
+    assert await states(api) == {"ada": "offered"}
+    await api.change("UPDATE mails SET state = 'sent'")
+    await api.change("UPDATE registrations SET offer_ends_at = now() WHERE state = 'offered'")
+    await swept(api)
+    assert await room(api) == 1
+    assert (await api.register("bea@example.org")).status_code == 201
+    assert (await api.register("cy@example.org")).json()["type"] == "workshop-full"
 
 
 async def test_what_does_not_fit_is_refused_with_the_nearest_times_that_do(api: Api, grace: Teacher) -> None:
@@ -121,8 +154,9 @@ async def test_a_class_ends_with_everybody_in_it_and_its_seats_are_free_again(
     await api.register(join_code=taught["code"])
     await agent.finish("CREATE", password="secret")
     ended = await grace.done("POST", f"/{taught['id']}/end")
-    assert (ended["state"], ended["end_reason"]) == ("cancelled", "instructor")
+    assert (ended["state"], ended["end_reason"]) == ("ended", "instructor")
     assert await api.rows("SELECT state, end_reason FROM registrations") == [("ended", "class")]
+    assert await api.value("SELECT recipient FROM mails WHERE template LIKE 'class-%'") == "grace@example.org"
     await agent.finish("CLEANUP", completion=50)
     await agent.finish("PURGE")
     assert await room(api) == 10

@@ -51,6 +51,30 @@ async def test_a_code_shows_its_class_and_lets_in_between_the_doors_and_the_end(
     assert "over" in late.json()["detail"]
 
 
+async def test_a_leaked_code_is_replaced_and_lets_nobody_in_any_more(api: Api, grace: Teacher) -> None:
+    taught = await grace.book(2, SOON)
+    await grace.roster(taught["id"], "email,name\nbea@example.org,Bea\n")
+    inside = await api.register(join_code=taught["code"])
+    renewed = await grace.done("POST", f"/{taught['id']}/code")
+    refused = await api.register("mallory@example.org", join_code=taught["code"])
+    assert (refused.status_code, refused.json()["type"]) == (404, "class-unknown")
+    assert (await api.http.get(f"/api/v1/join/{taught['code']}")).status_code == 404
+    assert (await api.register("bea@example.org", join_code=renewed["code"])).status_code == 201
+    assert (await api.http.get(f"/api/v1/registrations/{inside.json()['token']}")).json()["state"] == "registered"
+    invitations = "SELECT data ->> 'revision' FROM mails WHERE template = 'invitation' ORDER BY created_at"
+    assert await api.rows(invitations) == [("0",), ("1",)]
+    [(who, data)] = await api.rows("SELECT username, data FROM audit WHERE action = 'class.code'")
+    assert (who, "code" in str(data)) == ("grace", False)
+
+
+async def test_whose_class_it_is_not_replaces_no_code_nor_where_it_is_over(api: Api, grace: Teacher) -> None:
+    taught = await grace.book(2, SOON)
+    other = await Teacher.of(api, {"username": "heidi", "password": "correct horse battery"})
+    assert (await other.call("POST", f"/{taught['id']}/code")).status_code == 404
+    await grace.done("POST", f"/{taught['id']}/end")
+    assert (await grace.call("POST", f"/{taught['id']}/code")).status_code == 409
+
+
 async def test_a_wrong_code_joins_nothing_and_is_no_public_registration(api: Api) -> None:
     for code in ("AAAA-AAAA", "nonsense", ""):
         refused = await api.register(join_code=code)

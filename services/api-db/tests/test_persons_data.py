@@ -152,6 +152,19 @@ async def test_an_erasure_is_finished_when_the_seat_is_clean(api: Api, agent: Ag
     assert await api.value("SELECT count(*) FROM command_events") == 0
 
 
+async def test_who_has_only_waited_is_forgotten_like_everybody(api: Api, settings: Settings) -> None:
+    await api.change("UPDATE placements SET capacity = 0")
+    await api.register(ADDRESS, wait=True)
+    await retire(api.sessions, settings)
+    assert await found(api, ADDRESS) != []
+    await api.change("UPDATE registrations SET wait_ends_at = now()")
+    await sweep(api.sessions, "test")
+    await api.change("UPDATE registrations SET ended_at = now() - interval '366 days'")
+    await retire(api.sessions, settings)
+    assert await found(api, ADDRESS) == []
+    assert await api.value("SELECT end_reason FROM registrations WHERE pseudonymised_at IS NOT NULL") == "time"
+
+
 async def opt_out(api: Api) -> None:
     await api.change("INSERT INTO mail_optouts (email_key) VALUES (:key)", key=ADDRESS)
 

@@ -8,7 +8,7 @@ import os
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
@@ -17,31 +17,25 @@ import pytest
 from api_support import Api, settings_for
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import initialize, invariant, precondition, rule, run_state_machine_as_test
+from stateful_classes import ADDRESSES, PICK, Answer, Teaching
+from stateful_room import Rows
 from stateful_world import World
 
 from wod_api_db.app import create_app
 from wod_api_db.mail.states import MailState
 from wod_demo.postgres import Postgres
 
-Answer = TypeVar("Answer")
 EXAMPLES = int(os.environ.get("WOD_STATEFUL_EXAMPLES", "0"))
-ADDRESSES = [f"{name}@example.org" for name in ("ada", "bea", "cy", "dan", "eve", "flo", "gil")]
-PICK = st.integers(min_value=0, max_value=30)
 DEADLINES = st.sampled_from(["stuck_at", "expiring_at", "ends_at", "no_show_at", "offer_ends_at", "wait_ends_at"])
 
 BROKEN_RULES = {
-    "a seat is free exactly when nobody's registration is uncleaned on it": """
+    "a seat that nobody holds is free, made ahead, looked at, or on its way to be": """
         SELECT s.id, s.state, count(r.id) FROM students s
         LEFT JOIN registrations r ON r.student_id = s.id AND r.cleaned_at IS NULL
-        GROUP BY s.id HAVING (s.state = 'free') <> (count(r.id) = 0) OR count(r.id) > 1""",
+        GROUP BY s.id HAVING count(r.id) > 1
+            OR (count(r.id) = 1 AND s.state IN ('free', 'preparing', 'ready'))
+            OR (count(r.id) = 0 AND s.state IN ('assigned', 'resetting'))""",
     "a seat is assigned exactly while its registration holds it": """
         SELECT s.id, s.state, r.state FROM students s JOIN registrations r ON r.student_id = s.id
         WHERE r.cleaned_at IS NULL
@@ -66,51 +60,48 @@ BROKEN_RULES = {
     "an address waits once": """
         SELECT email_key FROM registrations WHERE state IN ('waiting', 'offered')
         GROUP BY email_key HAVING count(*) > 1""",
-    "a free seat has no command": """
+    "a free or ready seat has no command": """
         SELECT s.id FROM students s JOIN commands c ON c.student_id = s.id
-        WHERE s.state = 'free' AND c.state IN ('queued', 'sent', 'accepted', 'running')""",
+        WHERE s.state IN ('free', 'ready') AND c.state IN ('queued', 'sent', 'accepted', 'running')""",
+    "what is ready is ready for a placement": """
+        SELECT id FROM students WHERE (state = 'ready' AND (prepared_placement_id IS NULL OR prepared_at IS NULL))
+            OR (prepared_placement_id IS NOT NULL AND state NOT IN ('preparing', 'ready', 'broken'))""",
+    "a class takes no more than it has booked": """
+        SELECT c.id FROM classes c JOIN registrations r ON r.class_id = c.id
+        WHERE r.cleaned_at IS NULL AND r.student_id IS NOT NULL GROUP BY c.id
+        HAVING count(*) FILTER (WHERE NOT r.speaks) > c.seats
+            OR count(*) FILTER (WHERE r.speaks) > c.speaker_seat::int""",
+    "a class's lab is no longer than the class": """
+        SELECT r.id FROM classes c JOIN registrations r ON r.class_id = c.id
+        WHERE r.state IN ('registered', 'deploying', 'running', 'expiring')
+            AND (c.ended_at IS NOT NULL OR r.class_ends_at <> c.ends_at)""",
 }
-
 
 #: What may be so for one sweep, and not for two.
 UNEVEN = {
-    "room is offered while somebody waits for it": """
-        SELECT p.id, free.seats, used.seats, offered.seats FROM placements p JOIN locations l ON l.id = p.location_id
-        CROSS JOIN LATERAL (
-            SELECT count(*) AS seats FROM students s WHERE s.location_id = p.location_id
-            AND s.number BETWEEN p.first_seat AND p.last_seat AND s.state IN ('free', 'ready')) AS free
-        CROSS JOIN LATERAL (
-            SELECT count(*) AS seats FROM registrations r WHERE r.placement_id = p.id AND r.student_id IS NOT NULL
-            AND r.cleaned_at IS NULL) AS used
-        CROSS JOIN LATERAL (
-            SELECT count(*) AS seats FROM registrations r WHERE r.placement_id = p.id AND r.state = 'offered') AS offered
-        WHERE l.drained_at IS NULL AND p.closed_at IS NULL AND p.range_reset IS NULL
-            AND NOT EXISTS (SELECT FROM pauses) AND EXISTS (SELECT FROM registrations WHERE state = 'waiting')
-            AND least(p.capacity - used.seats, free.seats) > offered.seats""",
-    "no more is offered than there is": """
-        SELECT p.id FROM placements p WHERE (
-            SELECT count(*) FROM registrations r WHERE r.placement_id = p.id AND r.state = 'offered'
-        ) > greatest(0, least(
-            p.capacity - (SELECT count(*) FROM registrations r WHERE r.placement_id = p.id
-                AND r.student_id IS NOT NULL AND r.cleaned_at IS NULL),
-            (SELECT count(*) FROM students s WHERE s.location_id = p.location_id
-                AND s.number BETWEEN p.first_seat AND p.last_seat AND s.state IN ('free', 'ready'))))""",
     "nothing is offered where nobody is let in": """
         SELECT r.id FROM registrations r JOIN locations l ON l.id = r.location_id
         WHERE r.state = 'offered' AND (l.drained_at IS NOT NULL OR EXISTS (SELECT FROM pauses))""",
     "no offer is kept beyond its time": """
         SELECT id FROM registrations WHERE state = 'offered' AND offer_ends_at <= now()""",
+    "no class goes on beyond its time": "SELECT id FROM classes WHERE ended_at IS NULL AND ends_at <= now()",
+    "what is ready is today's": """
+        SELECT s.id FROM students s JOIN placements p ON p.id = s.prepared_placement_id
+        JOIN workshops w ON w.id = p.workshop_id WHERE s.state = 'ready' AND (s.prepared_version <> w.content_version
+            OR s.number NOT BETWEEN p.first_seat AND p.last_seat OR p.range_reset IS NOT NULL)""",
 }
 
 
-class Platform(RuleBasedStateMachine):
+#: The same, counted by hand.
+UNEVEN_COUNTS = {
+    "room is offered while somebody waits for it": Rows.idle_room,
+    "no more is offered than there is": Rows.offered_in_vain,
+    "no more is ready than is wanted": Rows.ready_without_reason,
+}
+
+
+class Platform(Teaching):
     """The rules act on ``world``; the invariants look into the rows after each."""
-
-    world: ClassVar[World]
-    runner: ClassVar[asyncio.Runner]
-
-    def run(self, step: Coroutine[Any, Any, Answer]) -> Answer:
-        return self.runner.run(step)
 
     @initialize(reset=st.booleans())
     def begin(self, reset: bool) -> None:
@@ -121,32 +112,42 @@ class Platform(RuleBasedStateMachine):
 
     @rule(address=st.sampled_from(ADDRESSES), wait=st.booleans())
     def register(self, address: str, wait: bool) -> None:
+        before = self.rows()
         answer = self.run(self.world.api.register(address, wait=wait))
         assert answer.status_code in {201, 409}, answer.text
         if answer.status_code == 201:
-            token = answer.json()["token"]
-            self.world.tokens.append(token)
-            self.world.browser_keys[token] = answer.json()["browser_key"]
-            assert wait or answer.json()["state"] == "registered"
-            if answer.json()["state"] == "registered":
-                self.run(self._nothing_was_oversold(answer.json()["id"]))
+            self.world.remember(answer)
+        if answer.status_code == 201 and answer.json()["state"] == "registered":
+            [placement] = self.run(self._placement_of(answer.json()["id"]))
+            assert before.room(before.placement(placement)) > 0, "there was no room"
+            assert not before.line, "somebody was overtaken"
+        elif answer.status_code == 201 or answer.json()["type"] == "workshop-full":
+            assert before.line or not any(before.rooms()), "there was room"
+        assert wait or answer.status_code == 409 or answer.json()["state"] == "registered"
+
+    async def _placement_of(self, registration: int) -> list[int]:
+        query = "SELECT placement_id FROM registrations WHERE id = :id"
+        return [row[0] for row in await self.world.api.rows(query, id=registration)]
 
     @rule(pick=PICK)
     def take_what_is_offered(self, pick: int) -> None:
         """One of those to whom something is offered, at two moments or at the same."""
-        offered = "SELECT id FROM registrations WHERE state = 'offered' ORDER BY id"
-        rows = self.run(self.world.api.rows(offered))
-        if not rows:
+        before = self.rows()
+        offers = [row for row in before.registrations if row.state == "offered"]
+        if not offers:
             return
-        identity = rows[pick % len(rows)][0]
-        token = next(token for token in self.world.tokens if token.startswith(f"{identity}-"))
+        offer = offers[pick % len(offers)]
+        token = next(token for token in self.world.tokens if token.startswith(f"{offer.id}-"))
         path = f"/api/v1/registrations/{token}/take"
         first, second = self.run(self._both(self.world.post(path), self.world.post(path)))
         assert first.status_code in {200, 409}, first.text
         # where he holds another seat, or nobody is let in any more, neither click gets one
         assert (first.status_code == 200) == (second.status_code == 200)
+        room = before.room(before.placement(offer.placement_id), taking=offer.id)
         if first.status_code == 200:
-            self.run(self._nothing_was_oversold(identity))
+            assert room > 0, "what was offered is gone"
+        elif first.json()["type"] == "offer-gone":
+            assert not room or offer.offer_ends_at <= self.rows().now, "a good offer was refused"
 
     async def _both(self, *calls: Coroutine[Any, Any, Answer]) -> list[Answer]:
         return list(await asyncio.gather(*calls))
@@ -157,16 +158,6 @@ class Platform(RuleBasedStateMachine):
         token = self.world.tokens[pick % len(self.world.tokens)]
         answer = self.run(self.world.post(f"/api/v1/registrations/{token}/take"))
         assert answer.status_code in {200, 404, 409}
-
-    async def _nothing_was_oversold(self, registration: int) -> None:
-        query = """
-            SELECT count(*), p.capacity, l.drained_at FROM registrations r
-            JOIN placements p ON p.id = r.placement_id JOIN locations l ON l.id = p.location_id
-            WHERE r.cleaned_at IS NULL AND p.id = (SELECT placement_id FROM registrations WHERE id = :id)
-            GROUP BY p.capacity, l.drained_at"""
-        [(count, capacity, drained)] = await self.world.api.rows(query, id=registration)
-        assert count <= capacity
-        assert drained is None
 
     @precondition(lambda self: self.world.tokens)
     @rule(pick=PICK, act=st.sampled_from(["end", "extend"]))
@@ -215,10 +206,14 @@ class Platform(RuleBasedStateMachine):
     @rule()
     def work(self) -> None:
         self.run(self.world.work())
-        if any(self.run(self.world.api.rows(query)) for query in UNEVEN.values()):
+        if self._is_uneven():
             self.run(self.world.work())
-            for what, query in UNEVEN.items():
-                assert not self.run(self.world.api.rows(query)), what
+            assert not (uneven := self._is_uneven()), uneven
+
+    def _is_uneven(self) -> list[str]:
+        rows = self.rows()
+        counted = [what for what, count in UNEVEN_COUNTS.items() if count(rows)]
+        return [*counted, *(what for what, query in UNEVEN.items() if self.run(self.world.api.rows(query)))]
 
     @rule(mood=st.sampled_from(["takes", "is away", "refuses", "takes and hangs up"]), gate_away=st.booleans())
     def weather(self, mood: str, gate_away: bool) -> None:
@@ -289,6 +284,7 @@ class Platform(RuleBasedStateMachine):
     def teardown(self) -> None:
         """With everyone well again, everything comes to its end and every seat is free or reported as broken."""
         self.world.mailbox.mood, self.world.gate.away = "takes", False
+        self.run(self.world.nothing_is_wanted_any_more())
         self.run(self._until_all_is_over())
         self.nothing_is_broken()
         left = "SELECT id, state FROM registrations WHERE state NOT IN ('ended', 'failed', 'cancelled')"
@@ -298,7 +294,7 @@ class Platform(RuleBasedStateMachine):
         seats = "SELECT id, state FROM students WHERE state NOT IN ('free', 'broken')"
         assert not self.run(self.world.api.rows(seats))
         broken = self.run(self.world.api.value("SELECT count(*) FROM students WHERE state = 'broken'"))
-        notices = "SELECT count(DISTINCT registration_id) FROM notices WHERE kind = 'seat-broken'"
+        notices = "SELECT count(*) FROM notices WHERE kind = 'seat-broken'"
         assert self.run(self.world.api.value(notices)) >= broken
 
     async def _until_all_is_over(self) -> None:

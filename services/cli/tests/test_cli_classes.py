@@ -28,6 +28,7 @@ async def test_a_class_from_its_booking_to_its_end(platform: Platform, operator:
     assert spoken["username"] == "student3"
     assert "token" not in spoken
     assert (await operator.json("class", "change", identity, "--title", "Other"))["title"] == "Other"
+    assert (await operator.json("class", "new-code", identity))["code"] != taught["code"]
     await operator.json("class", "open", identity)
     assert (await operator.json("class", "end", identity))["end_reason"] == "instructor"
     assert (await operator.json("class", "list", "--coming"))["items"] == []

@@ -80,6 +80,15 @@ async def test_the_calendar_entry_is_a_file(visitor: httpx.AsyncClient) -> None:
     assert answer.headers["cache-control"] == "no-store"
 
 
+async def test_the_calendar_entry_is_offered_as_soon_as_the_end_is_known(
+    visitor: httpx.AsyncClient, api: ApiDouble
+) -> None:
+    api.become(state="running", ends_at=None)
+    assert "calendar.ics" not in (await visitor.get(PAGE)).text
+    api.become(ends_at=START)
+    assert "calendar.ics" in (await visitor.get(PAGE)).text
+
+
 async def test_who_waits_sees_his_place_and_who_is_offered_a_seat_the_button(
     visitor: httpx.AsyncClient, api: ApiDouble
 ) -> None:

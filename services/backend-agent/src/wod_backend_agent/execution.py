@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 import structlog
 from prometheus_client import Histogram
@@ -18,6 +19,7 @@ from wod_backend_agent.journal import Journal
 from wod_backend_agent.passwords import hash_password, new_password
 from wod_backend_agent.patience import patiently
 from wod_backend_agent.prepared import PreparedSeats
+from wod_backend_agent.printed import kept_by
 from wod_common.commands import Command, Verb
 from wod_common.sealing import CannotOpen, Sealer
 
@@ -67,7 +69,8 @@ class Execution:
         }
 
     async def run(self, command: Command, finished: Callable[[], Awaitable[None]]) -> None:
-        with structlog.contextvars.bound_contextvars(trace=command.trace or command.id.hex):
+        keep = partial(self._journal.keep_output, command.id)
+        with structlog.contextvars.bound_contextvars(trace=command.trace or command.id.hex), kept_by(keep):
             await self._run(command, finished)
 
     async def _run(self, command: Command, finished: Callable[[], Awaitable[None]]) -> None:

@@ -46,8 +46,7 @@ class Inventory:
 
     def explained(self, message: str) -> str:
         """Ansible's message with the trees' own file names, and with the way out where it names none."""
-        for link, path in self.links.items():
-            message = message.replace(str(link), str(path))
+        message = self.named(message)
         if _NO_HOST in message:
             return (
                 f"the overlay's inventory has no host {self.host}: "
@@ -66,6 +65,12 @@ class Inventory:
             )
             return f"{message}\n{files} cannot be opened: mend WOD_AGENT_VAULT_PASSWORD_FILE, or encrypt it anew"
         return message
+
+    def named(self, text: str) -> str:
+        """With the trees' own file names in the place of the run's links."""
+        for link, path in self.links.items():
+            text = text.replace(str(link), str(path))
+        return text
 
     @property
     def files(self) -> list[Path]:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from wod_backend_agent.completion_rows import LabInUse, read_labs_in_use
 from wod_backend_agent.journal_incidents import IncidentJournal
+from wod_backend_agent.journal_outputs import OutputJournal, add_output, forget_output
 from wod_backend_agent.journal_prepared import PreparedJournal
 from wod_backend_agent.journal_rows import (
     CommandRecord,
@@ -31,7 +32,7 @@ from wod_backend_agent.journal_rows import (
 )
 from wod_backend_agent.order import Ruling, SeatRecord, SeatsHeld, judge, supersedes
 from wod_common.commands import Command, CommandState
-from wod_common.events import CommandEvent, EventType
+from wod_common.events import FINAL, CommandEvent, EventType
 from wod_common.heartbeat import MOST_LOGINS, SeatLogin
 from wod_common.sealing import Sealer
 
@@ -53,9 +54,11 @@ class PendingReport:
     event: CommandEvent
     #: of a CREATE whose report of ``done`` has not been acknowledged
     sealed_password: str | None
+    #: what the command has printed, with its last report
+    output: str | None = None
 
 
-class Journal(PreparedJournal, IncidentJournal):
+class Journal(PreparedJournal, IncidentJournal, OutputJournal):
     """Commands, their reports and the seats."""
 
     async def accept(self, command: Command, sealed_password: str | None) -> Acceptance:
@@ -114,6 +117,7 @@ class Journal(PreparedJournal, IncidentJournal):
         """False where the command has ended meanwhile; True again for a run that a crash has cut off."""
 
         def work(db: sqlite3.Connection) -> bool:
+            forget_output(db, command)
             return move(db, command, CommandState.RUNNING)
 
         return await self._database.run(work)
@@ -182,6 +186,8 @@ class Journal(PreparedJournal, IncidentJournal):
         def work(db: sqlite3.Connection) -> None:
             row = (str(command), result.hook, result.model_dump_json())
             db.execute("INSERT OR REPLACE INTO hooks (command, hook, body) VALUES (?, ?, ?)", row)
+            heading = f"HOOK [{result.hook}] {result.ended}, {result.seconds:.2f} s"
+            add_output(db, command, f"{heading}\n{result.output}")
 
         await self._database.run(work)
 
@@ -334,25 +340,28 @@ class Journal(PreparedJournal, IncidentJournal):
     async def next_report(self, command: UUID) -> PendingReport | None:
         def work(db: sqlite3.Connection) -> PendingReport | None:
             row = db.execute(
-                "SELECT e.body AS event, c.body, c.sealed_password FROM events e JOIN commands c ON c.id = e.command"
+                "SELECT e.body AS event, c.body, c.sealed_password, o.text AS output"
+                " FROM events e JOIN commands c ON c.id = e.command LEFT JOIN outputs o ON o.command = e.command"
                 " WHERE e.command = ? AND NOT e.reported ORDER BY e.number LIMIT 1",
                 (str(command),),
             ).fetchone()
-            return row and PendingReport(
-                Command.model_validate_json(row["body"]),
-                CommandEvent.model_validate_json(row["event"]),
-                row["sealed_password"],
-            )
+            if row is None:
+                return None
+            event = CommandEvent.model_validate_json(row["event"])
+            output = row["output"] if event.type in FINAL else None
+            return PendingReport(Command.model_validate_json(row["body"]), event, row["sealed_password"], output)
 
         return await self._database.run(work)
 
     async def mark_reported(self, command: UUID, event: CommandEvent) -> None:
-        """Erases the password with the report that carried it."""
+        """Erases the password and the output with the report that carried them."""
 
         def work(db: sqlite3.Connection) -> None:
             db.execute("UPDATE events SET reported = 1 WHERE command = ? AND number = ?", (str(command), event.number))
             if event.type is EventType.DONE:
                 db.execute("UPDATE commands SET sealed_password = NULL WHERE id = ?", (str(command),))
+            if event.type in FINAL:
+                forget_output(db, command)
 
         await self._database.run(work)
 

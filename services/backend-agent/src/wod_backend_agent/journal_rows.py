@@ -68,6 +68,10 @@ CREATE TABLE IF NOT EXISTS hooks (
     body TEXT NOT NULL,
     PRIMARY KEY (command, hook)
 );
+CREATE TABLE IF NOT EXISTS outputs (
+    command TEXT PRIMARY KEY REFERENCES commands (id),
+    text TEXT NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS incidents (
     position INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL,

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Protocol
 from uuid import UUID
 
+import httpx
 import structlog
 from prometheus_client import Counter
 from pydantic import SecretStr, ValidationError
@@ -48,7 +49,10 @@ class NativeReporter:
         self._api = api
 
     async def report(self, command: Command, event: CommandEvent) -> None:
-        answer = await self._api.post(f"api/v1/commands/{command.id}/events", event.model_dump_json(exclude_none=True))
+        answer = await self._post(command, event)
+        if answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY and event.output is not None:
+            # an api-db older than the field takes the report without it
+            answer = await self._post(command, event.model_copy(update={"output": None}))
         if answer.status_code in FINAL_REFUSALS:
             raise Refused(f"the api-db answered {answer.status_code}")
         if not answer.is_success:
@@ -57,6 +61,9 @@ class NativeReporter:
             CommandEventReceipt.model_validate_json(answer.content)
         except ValidationError:
             raise NotTaken("something answered in the api-db's place; is its address right?") from None
+
+    async def _post(self, command: Command, event: CommandEvent) -> httpx.Response:
+        return await self._api.post(f"api/v1/commands/{command.id}/events", event.model_dump_json(exclude_none=True))
 
 
 class Outbox:
@@ -110,7 +117,7 @@ class Outbox:
 
     async def _report(self, pending: PendingReport) -> None:
         try:
-            event = self._with_password(pending)
+            event = self._completed(pending)
             async for attempt in AsyncRetrying(
                 retry=retry_if_exception_type(NotTaken),
                 wait=wait_exponential(multiplier=FIRST_GAP_SECONDS, max=LONGEST_GAP_SECONDS),
@@ -129,10 +136,12 @@ class Outbox:
         if of_an_end and self._reporter.in_seat_order and await self._journal.has_reports_before(pending.command):
             raise NotTaken("an earlier command of the seat is reported first")
 
-    def _with_password(self, pending: PendingReport) -> CommandEvent:
-        if pending.event.type is not EventType.DONE or pending.sealed_password is None:
-            return pending.event
-        return pending.event.model_copy(update={"password": SecretStr(self._sealer.open(pending.sealed_password))})
+    def _completed(self, pending: PendingReport) -> CommandEvent:
+        """With what is kept apart from the event, until it is taken."""
+        beside: dict[str, object] = {"output": pending.output}
+        if pending.event.type is EventType.DONE and pending.sealed_password is not None:
+            beside["password"] = SecretStr(self._sealer.open(pending.sealed_password))
+        return pending.event.model_copy(update=beside)
 
 
 def _log_gap(pending: PendingReport) -> Callable[[RetryCallState], None]:

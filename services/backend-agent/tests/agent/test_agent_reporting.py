@@ -1,5 +1,7 @@
+import sqlite3
 import time
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from uuid import UUID
 
@@ -11,6 +13,7 @@ from pydantic import SecretStr
 
 from wod_backend_agent.api_client import NativeApi
 from wod_backend_agent.journal import Journal
+from wod_backend_agent.journal_rows import HookResult
 from wod_backend_agent.reporting import NativeReporter, Outbox
 from wod_common.sealing import Sealer
 
@@ -78,6 +81,42 @@ async def test_a_refused_report_is_dropped_and_the_next_one_sent(reporting: Repo
         await reporting.journal.fail(command.id, "no room on the disk", 1.0)
         await until(lambda: api.types(command.id) == ["failed"])
     assert await reporting.journal.next_report(command.id) is None
+
+
+async def test_what_was_printed_goes_with_the_last_report_and_stays_no_longer(
+    reporting: Reporting, port: int, tmp_path: Path
+) -> None:
+    api, command = ApiDb(), a_command()
+    await reporting.journal.accept(command, SEALER.seal("a seat's password"))
+    await reporting.journal.keep_output(command.id, "of a run that a crash has cut off")
+    await reporting.journal.begin(command.id)
+    await reporting.journal.keep_output(command.id, "TASK [Clean a seat]\nchanged")
+    hook = HookResult(hook="create-WKSHP-API101.sh", ended="exit 0", seconds=0.25, output="made the account\n")
+    await reporting.journal.keep_hook(command.id, hook)
+    await reporting.journal.finish_create(command, "a hash", 1.0)
+    async with served(api.app, port):
+        await until(lambda: len(api.types(command.id)) == 2)
+        await until(lambda: _erased(reporting, command.id))
+    assert [event.get("output") for event in api.events[str(command.id)]] == [
+        None,
+        "TASK [Clean a seat]\nchanged\nHOOK [create-WKSHP-API101.sh] exit 0, 0.25 s\nmade the account\n",
+    ]
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite")) as journal:
+        assert journal.execute("SELECT count(*) FROM outputs").fetchone() == (0,)
+
+
+async def test_an_api_db_that_does_not_know_the_output_gets_the_report_without_it(
+    reporting: Reporting, port: int
+) -> None:
+    api, command = ApiDb(), a_command()
+    api.answers = [200, 422]
+    async with served(api.app, port):
+        await reporting.journal.accept(command, None)
+        await reporting.journal.keep_output(command.id, "TASK [Clean a seat]")
+        await reporting.journal.fail(command.id, "no room on the disk", 1.0)
+        await until(lambda: api.types(command.id) == ["accepted", "failed"])
+    assert "output" not in api.events[str(command.id)][-1]
+    assert api.events[str(command.id)][-1]["error"] == "no room on the disk"
 
 
 async def test_an_expired_login_is_renewed_once_for_all(reporting: Reporting, port: int) -> None:

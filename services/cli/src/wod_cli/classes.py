@@ -97,6 +97,13 @@ def open_class(call: Call, class_: ClassArgument) -> None:
         call.out.thing(api.post(f"classes/{class_}/open"))
 
 
+@command(app, "new-code")
+def new_code(call: Call, class_: ClassArgument) -> None:
+    """Another join code, for one that has leaked. Who is in stays in; who is invited gets the new one by mail."""
+    with call.api() as api:
+        call.out.thing(api.post(f"classes/{class_}/code"))
+
+
 @command(app, "end")
 def end(call: Call, class_: ClassArgument) -> None:
     """Ends all: every lab, and the booking. Before its start the class is cancelled."""

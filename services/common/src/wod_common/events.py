@@ -23,12 +23,16 @@ class EventType(StrEnum):
     SUPERSEDED = "superseded"
 
 
+FINAL = frozenset({EventType.DONE, EventType.FAILED, EventType.SUPERSEDED})
+
 #: PostgreSQL takes no NUL; a program's output may hold one, and the report must not be lost for it
 WithoutNul = AfterValidator(lambda text: text.replace("\x00", ""))
 
 
 #: A seat that differs in more than this is told by the first of them.
 MOST_DIFFERENCES = 50
+#: Characters of what a command has printed; its end says how it went.
+MOST_OUTPUT = 16 * 1024
 Difference = Annotated[str, Field(max_length=300), WithoutNul]
 
 
@@ -56,6 +60,9 @@ class CommandEvent(BaseModel):
     content_version: Annotated[str, Field(max_length=100, pattern=r"^[0-9a-z]*$")] | None = None
     #: done of a VERIFY: what is not as it should be, a sentence each; empty where all is well
     differences: Annotated[list[Difference], Field(max_length=MOST_DIFFERENCES)] | None = None
+    #: the last report: what Ansible and the hooks have printed, the end of it, with secrets masked; for operators alone.
+    #: An agent may leave it out
+    output: Annotated[str, Field(max_length=MOST_OUTPUT), WithoutNul] | None = None
     #: failed: what the operator needs to see; holds nothing secret
     error: Annotated[str, Field(max_length=20_000), WithoutNul] | None = None
 

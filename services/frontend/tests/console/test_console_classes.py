@@ -67,6 +67,11 @@ async def test_a_class_from_its_booking_to_its_end(instructor: Visit, stranger: 
     assert (await instructor.send(helped, f"/console/classes/{number}")).status_code == 303
     assert await api.value("SELECT help_wanted_at FROM registrations WHERE id = :i", i=made["id"]) is None
 
+    code = await api.value("SELECT code FROM classes WHERE id = :i", i=number)
+    assert (await instructor.act("replace-code", number)).status_code == 303
+    assert await api.value("SELECT code FROM classes WHERE id = :i", i=number) != code
+    assert [who for who, _ in await audited(api, "class.code", number)] == ["ina"]
+
     assert (await instructor.act("end-class", number)).status_code == 303
     assert await api.value("SELECT ended_at IS NOT NULL FROM classes WHERE id = :i", i=number)
     assert await api.value("SELECT ended_at IS NOT NULL FROM registrations WHERE id = :i", i=made["id"])

@@ -80,6 +80,16 @@ async def open_class(class_id: ClassId, session: SessionDep, settings: SettingsD
     return await _shown(session, settings, claims, class_id)
 
 
+@router.post("/{class_id}/code", responses=_CHANGES)
+async def replace_code(class_id: ClassId, session: SessionDep, settings: SettingsDep, claims: Instructor) -> ClassView:
+    """Another join code, for one that has leaked: the old one lets nobody in any more, and who is in stays in.
+
+    Whoever is invited gets the new one by mail.
+    """
+    await service.replace_code(session, claims, class_id)
+    return await _shown(session, settings, claims, class_id)
+
+
 @router.post("/{class_id}/end", responses=_CHANGES)
 async def end_class(class_id: ClassId, session: SessionDep, settings: SettingsDep, claims: Instructor) -> ClassView:
     """Ends all: every lab, and the booking. Before the start it cancels the class, and tells who is invited."""

@@ -179,3 +179,11 @@ async def outcome(session: AsyncSession, class_id: int) -> tuple[int, int | None
     ).where(Registration.class_id == class_id, ~Registration.speaks, Registration.first_login_at.is_not(None))
     count, completion = (await session.execute(query)).one()
     return count, None if completion is None else int(completion)
+
+
+async def was_held(session: AsyncSession, class_id: int) -> bool:
+    """Whether a participant has had a lab."""
+    found = select(Registration.id).where(
+        Registration.class_id == class_id, ~Registration.speaks, Registration.ready_at.is_not(None)
+    )
+    return (await session.execute(select(found.exists()))).scalar_one()

@@ -215,8 +215,22 @@ async def open_now(session: AsyncSession, claims: Claims, class_id: int) -> None
     await record(session, claims, "class.open", "class", class_id)
 
 
+async def replace_code(session: AsyncSession, claims: Claims, class_id: int) -> None:
+    """The old one has got into the wrong hands: it leads nowhere from now on, and who is in stays in.
+
+    Whoever is invited hears of the new one. Raises NotFound and Conflict.
+    """
+    taught = await locked(session, claims, class_id)
+    taught.code = new_code()
+    taught.revision += 1
+    await session.flush()
+    await posting.invite_all(session, taught)
+    # neither code: whoever reads what was done has no seat by that
+    await record(session, claims, "class.code", "class", class_id)
+
+
 async def end_by_hand(session: AsyncSession, claims: Claims, class_id: int) -> None:
-    """Everybody's lab ends, and what is booked is free again; before its start it is cancelled. Raises NotFound and Conflict."""
+    """Everybody's lab ends, and what is booked is free again; before anybody had a lab, it is cancelled. Raises NotFound and Conflict."""
     taught = await locked(session, claims, class_id)
     await end(session, taught, "instructor")
     await record(session, claims, "class.end", "class", class_id)
@@ -232,4 +246,8 @@ async def end(session: AsyncSession, taught: Class, reason: str) -> None:
     taught.end_reason = reason
     await session.flush()
     await session.refresh(taught, ["ended_at"])
+    assert taught.ended_at is not None
+    if taught.ended_at < taught.starts_at and await repository.was_held(session, taught.id):
+        # let in ahead of its time: it has begun then, and nobody is told that it was cancelled
+        taught.starts_at = taught.opens_at
     await posting.tell_end(session, taught)

@@ -80,6 +80,7 @@ class CommandEventRow(Base):
     """A report as it came, without the password: the key makes a repeated one harmless."""
 
     __tablename__ = "command_events"
+    __table_args__ = (Index("command_events_with_output", "received_at", postgresql_where=text("data ? 'output'")),)
 
     command_id: Mapped[UUID] = mapped_column(ForeignKey("commands.id"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)

@@ -27,9 +27,15 @@ EXAMPLE: dict[str, Any] = {
     "error": None,
 }
 _REPORT_EXAMPLE = {
-    "number": 1,
-    "received_at": "2026-11-23T10:00:01Z",
-    "data": {"number": 1, "at": "2026-11-23T10:00:01Z", "type": "accepted"},
+    "number": 4,
+    "received_at": "2026-11-23T10:00:02Z",
+    "data": {
+        "number": 4,
+        "at": "2026-11-23T10:00:02Z",
+        "type": "done",
+        "seconds": 0.8,
+        "output": "PLAY [Create a seat]\n\nTASK [Render the workshop and put it into a fresh home]\nchanged: [localhost]\n",
+    },
 }
 
 
@@ -57,7 +63,7 @@ class CommandView(BaseModel):
 
 
 class ReportView(BaseModel):
-    """What the agent reported, as it came, without the password."""
+    """What the agent reported, as it came, without the password; the last one with what Ansible and the hooks printed."""
 
     model_config = ConfigDict(from_attributes=True)
 

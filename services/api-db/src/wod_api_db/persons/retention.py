@@ -43,6 +43,12 @@ _PRUNE = (
 _PRUNE_NOTICES = """DELETE FROM notices WHERE id IN (
     SELECT id FROM (SELECT id, at FROM notices ORDER BY id LIMIT 1000) AS oldest WHERE at < now() - CAST(:age AS interval))"""
 
+#: Of a registration they go with its person; these are of commands for nobody.
+_PRUNE_OUTPUTS = """UPDATE command_events SET data = data - 'output' WHERE (command_id, number) IN (
+    SELECT command_id, number FROM command_events
+    WHERE data ? 'output' AND received_at < now() - CAST(:age AS interval)
+    ORDER BY received_at LIMIT 200 FOR UPDATE SKIP LOCKED)"""
+
 
 async def retire(sessions: async_sessionmaker[AsyncSession], settings: Settings) -> None:
     """A batch of each; several workers share the work."""
@@ -55,5 +61,5 @@ async def retire(sessions: async_sessionmaker[AsyncSession], settings: Settings)
     async with sessions.begin() as session:
         await rosters.forget(session, await rosters.of_old_classes(session, settings.retention, BATCH))
     async with sessions.begin() as session:
-        for statement, age in (*_PRUNE, (_PRUNE_NOTICES, settings.retention)):
+        for statement, age in (*_PRUNE, (_PRUNE_NOTICES, settings.retention), (_PRUNE_OUTPUTS, settings.retention)):
             await session.execute(text(statement), {"age": age})

@@ -34,6 +34,7 @@ def room(
     that lasts ``until`` then. ``taking`` is the id of a registration whose own offer does not stand in its way.
 
     A ready seat is one of them, also one that was made ahead for another workshop: it is taken when no other is free.
+    One that is being made ahead serves a class's booking as well as a free one, and nobody who comes now.
     None where the placement is closed or being reset, or its location drained or paused.
     """
     uncleaned = (
@@ -47,8 +48,15 @@ def room(
         .correlate(Placement)
         .scalar_subquery()
     )
-    left = func.greatest(0, func.least(Placement.capacity - uncleaned, free()) - _offered(taking) - booked(until))
+    unbooked = func.least(Placement.capacity - uncleaned, _free_soon()) - booked(until)
+    left = func.greatest(0, func.least(unbooked, free()) - _offered(taking))
     return case((is_open(), left), else_=0)
+
+
+def _free_soon() -> ScalarSelect[int]:
+    """With the seats that are being made ahead: they are what classes have booked, and so not counted twice."""
+    soon = [StudentState.FREE, StudentState.READY, StudentState.PREPARING]
+    return _seats().where(Student.state.in_(soon)).scalar_subquery()
 
 
 def _offered(taking: SQLColumnExpression[int] | None) -> ScalarSelect[int]:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -23,6 +23,7 @@ from wod_backend_agent.delivery.orders import WrittenOrder
 from wod_backend_agent.inventory import Inventory, Verbatim, write_inventory
 from wod_backend_agent.manifest import MalformedManifest, Manifest, read_manifest
 from wod_backend_agent.masking import masked
+from wod_backend_agent.printed import hand_on
 from wod_backend_agent.processes import end_processes_with
 from wod_backend_agent.trees import Trees
 from wod_common.capabilities import Capability
@@ -101,6 +102,7 @@ class AnsibleDelivery:
         tasks = {name: str(self._trees.templating_tasks(when) or "") for name, when in _AROUND.items()}
         named = self._named_to_tasks(deployment) if any(tasks.values()) else {}
         progress(Progress("account", 20, "Preparing your account"))
+        secrets = [deployment.password.get_secret_value(), *deployment.tokens.values()]
         try:
             await self._execute(
                 deployment.run,
@@ -121,9 +123,9 @@ class AnsibleDelivery:
                 },
                 workshop=deployment.workshop,
                 began=lambda: progress(Progress("deliver", 40, _preparing(names))),
+                secrets=secrets,
             )
         except DeliveryFailed as failed:
-            secrets = [deployment.password.get_secret_value(), *deployment.tokens.values()]
             raise DeliveryFailed(masked(f"{failed}{_way_out(str(failed), manifest)}", secrets)) from None
 
     async def target(self, run: UUID, seat: Seat, workshop: str) -> str | None:
@@ -152,7 +154,7 @@ class AnsibleDelivery:
         if self._accounts:
             await self._execute(run, seat, "clean.yml", request={"lock": True})
 
-    async def _execute(
+    async def _execute(  # noqa: PLR0913 - one for each thing in which orders differ
         self,
         run: UUID,
         seat: Seat,
@@ -162,6 +164,7 @@ class AnsibleDelivery:
         request: Mapping[str, Any] | None = None,
         workshop: str | None = None,
         began: Callable[[], None] = lambda: None,
+        secrets: Collection[str] = (),
     ) -> dict[str, Any]:
         folder = self._runs / str(run)
         asked: dict[str, Any] = {
@@ -173,12 +176,16 @@ class AnsibleDelivery:
         inventory = partial(write_inventory, folder, self._trees, self._variables, workshop, seat.number)
         order = WrittenOrder(folder, playbook, inventory, dict(variables or {}), asked, began)
         try:
-            return await self._play(order)
+            result = await self._play(order)
         except DeliveryFailed as failed:
+            await hand_on(await asyncio.to_thread(order.printed, secrets))
             raise DeliveryFailed(await asyncio.to_thread(order.fault, str(failed))) from None
         except asyncio.CancelledError:
             await asyncio.to_thread(end_processes_with, {str(run)})
             raise
+        else:
+            await hand_on(await asyncio.to_thread(order.printed, secrets))
+            return result
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 

@@ -3,14 +3,18 @@
 import asyncio
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from wod_backend_agent.delivery.runs import PLAYBOOKS, PlaybookRun
 from wod_backend_agent.inventory import Inventory
+from wod_backend_agent.printed import ending, readable
 from wod_backend_agent.processes import end_processes_with
+
+#: Read of what a run of its own has printed. What comes before that is cut in any case.
+_READ_BYTES = 1024 * 1024
 
 
 @dataclass
@@ -42,6 +46,7 @@ class WrittenOrder:
             "host": self._inventory.host,
             "sources": [str(source) for source in self._inventory.sources],
             "variables": {**self.variables, "wod_seat": dict(self.request)},
+            "printed": str(self._printed),
         }
         self.path.write_text(json.dumps(order), encoding="utf-8")
 
@@ -50,7 +55,8 @@ class WrittenOrder:
         playing = PlaybookRun(self.folder.name, self.folder, self.playbook, lambda _event: None)
         await asyncio.to_thread(playing.prepare)
         self._inventory = inventory = await asyncio.to_thread(self.write_inventory)
-        request = {**self.request, "files": [str(path) for path in inventory.files]}
+        files = [str(path) for path in inventory.files]
+        request = {**self.request, "files": files, "secrets": str(self._secrets)}
         self.began()
         return await playing.execute({**self.variables, "wod_seat": request}, inventory)
 
@@ -60,3 +66,29 @@ class WrittenOrder:
         if report.is_file():
             message = str(json.loads(report.read_text(encoding="utf-8"))["msg"])
         return self._inventory.explained(message) if self._inventory else message
+
+    def printed(self, secrets: Iterable[str]) -> str:
+        """What Ansible has said of it, without ``secrets`` and those of the overlay; empty where nothing is known of these."""
+        if self._printed.is_file():
+            return ending(readable(_end_of(self._printed)), secrets)
+        terminal = self.folder / "artifacts" / self.folder.name / "stdout"
+        if not terminal.is_file() or not self._secrets.is_file():
+            return ""
+        of_the_overlay = json.loads(self._secrets.read_text(encoding="utf-8"))
+        text = ending(readable(_end_of(terminal)), [*secrets, *of_the_overlay])
+        return self._inventory.named(text) if self._inventory else text
+
+    @property
+    def _printed(self) -> Path:
+        """By a run that does the orders of many."""
+        return self.folder / "printed"
+
+    @property
+    def _secrets(self) -> Path:
+        return self.folder / "secrets.json"
+
+
+def _end_of(path: Path) -> str:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _READ_BYTES))
+        return file.read().decode("utf-8", "replace")

@@ -77,6 +77,17 @@ ON_CLASSES: tuple[Act, ...] = (
         fits=lambda row: bool(row["state"] == "booked"),
     ),
     Act(
+        "replace-code",
+        "classes",
+        later("Another code"),
+        later("Give this class another join code?"),
+        later("The old code lets nobody in any more. Whoever is in stays in, and whoever is invited gets the new one."),
+        later("The class has another code."),
+        "/api/v1/classes/{id}/code",
+        needs=Rank.INSTRUCTOR,
+        fits=lambda row: not _over(row),
+    ),
+    Act(
         "end-class",
         "classes",
         later("End all"),

@@ -1,17 +1,15 @@
 """Ansible action: what a task of the overlay's has failed with goes into the request's report, without the vault's secrets."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleError
-from ansible.parsing.vault import EncryptedString
 from ansible.plugins.action import ActionBase
 
 from wod_backend_agent.hook_output import last_lines
-from wod_backend_agent.inventory import VAULT_MARK
 from wod_backend_agent.masking import masked
+from wod_backend_agent.vaulted import secrets_in
 
 
 class ActionModule(ActionBase):
@@ -27,18 +25,10 @@ class ActionModule(ActionBase):
         if not report.exists():
             said = _said(variables["ansible_failed_task"], variables["ansible_failed_result"])
             report.touch(0o600)
-            report.write_text(json.dumps({"msg": masked(said, self._secrets(request["files"]))}), encoding="utf-8")
+            report.write_text(
+                json.dumps({"msg": masked(said, secrets_in(request["files"], self._loader))}), encoding="utf-8"
+            )
         return result | {"failed": True, "msg": "see the run's report"}
-
-    def _secrets(self, files: list[str]) -> Iterator[str]:
-        for path in map(Path, files):
-            data = path.read_bytes() if path.is_file() else b""
-            if VAULT_MARK not in data:
-                continue
-            try:
-                yield from _texts(self._loader.load_from_file(str(path)), every=data.startswith(VAULT_MARK))
-            except AnsibleError:
-                continue
 
 
 def _said(task: Mapping[str, Any], result: Mapping[str, Any]) -> str:
@@ -47,15 +37,3 @@ def _said(task: Mapping[str, Any], result: Mapping[str, Any]) -> str:
         return f"the overlay's task {name!r} failed; it is not to be shown (no_log)"
     output = "\n".join(str(result[key]) for key in ("stdout", "stderr") if result.get(key))
     return f"the overlay's task {name!r} failed: {result.get('msg')}{last_lines(output) if output else ''}"
-
-
-def _texts(value: Any, *, every: bool) -> Iterator[str]:
-    """The texts in a file's values: of one that is encrypted as a whole every one."""
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    if isinstance(value, list):
-        for item in value:
-            yield from _texts(item, every=every)
-    elif isinstance(value, EncryptedString) or (every and isinstance(value, str | int)):
-        text = str(value)
-        yield from (text, *text.splitlines())

@@ -9,6 +9,7 @@ done to a variable, are nobody else's, and a seat that takes its process down ta
 
 import json
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -67,26 +68,35 @@ class ActionModule(ActionBase):
         # what this starts is found by the command that it works for
         os.environ[RUN_MARKER] = order["run"]
         self._say(began=True)
+        self._say(**self._done(order))
+
+    def _done(self, order: Order) -> dict[str, Any]:
+        """How it ended, told in the order's folder as Ansible would."""
+        printed, began = Path(order["printed"]), time.monotonic()
         try:
-            done = self._play(order)
-            self._say(**({"failed": str(done.get("msg"))} if done.get("failed") else {"result": done}))
+            done = self._play(order, printed)
         except AnsibleError as error:
             where = f"{error.obj}: " if error.obj else ""
-            self._say(failed=f"{where}{error}")
+            done = {"failed": True, "msg": f"{where}{error}"}
         except Exception as error:  # noqa: BLE001 - the edge of this process: the agent must hear how it has ended
-            self._say(failed=f"the delivery broke: {type(error).__name__}: {error}")
+            done = {"failed": True, "msg": f"the delivery broke: {type(error).__name__}: {error}"}
+        with printed.open("a", encoding="utf-8") as told:
+            told.write(_told(order["host"], done, time.monotonic() - began))
+        return {"failed": str(done.get("msg"))} if done.get("failed") else {"result": done}
 
     def _say(self, **line: Any) -> None:
         """The newline before it ends what a killed process has left unfinished."""
         os.write(self._said, f"\n{json.dumps(line)}\n".encode())
 
-    def _play(self, order: Order) -> dict[str, Any]:
+    def _play(self, order: Order, printed: Path) -> dict[str, Any]:
         """The one task of the order's playbook, which is an action of ours or a module."""
         variables = self._variables(order)
         self._templar.available_variables = variables
         [play] = self._loader.load_from_file(order["playbook"], trusted_as_template=True)
         [task] = play["tasks"]
         [name] = task.keys() - {"name", "no_log"}
+        printed.touch(0o600)
+        printed.write_text(f"PLAY [{play['name']}]\n\nTASK [{task['name']}]\n", encoding="utf-8")
         arguments = self._templar.template(task[name] or {})
         if not self._shared_loader_obj.action_loader.has_plugin(name):
             done: dict[str, Any] = self._execute_module(name, arguments, task_vars=variables)
@@ -117,6 +127,17 @@ class ActionModule(ActionBase):
             raise AnsibleError(f"no host {order['host']} in the inventory")
         found: dict[str, Any] = {**self._common, **manager.get_vars(host=host), **order["variables"]}
         return found
+
+
+def _told(host: str, done: Mapping[str, Any], seconds: float) -> str:
+    """As Ansible does for somebody who wants to know more; what is long is left to the report."""
+    state = "fatal" if done.get("failed") else "changed" if done.get("changed") else "ok"
+    short = {name: value for name, value in done.items() if not name.startswith("_") and _is_short(value)}
+    return f"{state}: [{host}] => {json.dumps(short, ensure_ascii=False)} ({seconds:.2f} s)\n"
+
+
+def _is_short(value: Any) -> bool:
+    return isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) < 4000)
 
 
 def _learn_formats() -> None:

@@ -1,28 +1,17 @@
 """What protects the public part: how often one address, or one name, may ask."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
-import httpx
 import pytest
 from api_support import ADMIN, Api, settings_for
 from fastapi import FastAPI
+from limits_support import behind, register
 from pydantic import ValidationError
 
 from wod_api_db.app import create_app
 from wod_api_db.limits import RateLimits
 from wod_api_db.settings import Settings
 from wod_common.problems import TooManyRequests
-
-FORM = {"workshop": "WKSHP-API101", "name": "Ada", "terms_version": "1"}
-
-
-@asynccontextmanager
-async def behind(app: FastAPI, peer: str) -> AsyncIterator[httpx.AsyncClient]:
-    """A client whose connection comes from ``peer``."""
-    transport = httpx.ASGITransport(app, client=(peer, 4711))
-    async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
-        yield client
 
 
 @pytest.fixture
@@ -37,12 +26,6 @@ async def strict(settings: Settings) -> AsyncIterator[FastAPI]:
     app = create_app(settings.model_copy(update=changes))
     async with app.router.lifespan_context(app):
         yield app
-
-
-async def register(client: httpx.AsyncClient, number: int, forwarded: str | None = None) -> httpx.Response:
-    headers = {"X-Forwarded-For": forwarded} if forwarded else {}
-    form = FORM | {"email": f"ada{number}@example.org"}
-    return await client.post("/api/v1/registrations", json=form, headers=headers)
 
 
 async def test_one_address_registers_so_often_and_is_told_when_again(strict: FastAPI) -> None:

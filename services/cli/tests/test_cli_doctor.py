@@ -1,5 +1,6 @@
 """``wod doctor`` finds what is wrong with an installation and names the mend."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ from cli_platform import WORKSHOP, Platform, Terminal
 from doctor_world import Gate, Web, certificate, smtp
 from locations_support import HOUSTON, beat
 
+from wod_cli import probes
+from wod_cli.client import Api
+from wod_cli.failures import NotReachable
 from wod_common.tokens import CommandSigner, generate_private_pem
 from wod_demo.ports import free_port
 
@@ -85,6 +89,19 @@ async def test_a_certificate_that_has_expired_or_soon_will(world: World, tmp_pat
             assert "renew" in finding["mend"]
 
 
+async def test_an_authority_of_ones_own_is_believed_where_it_is_named(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pem = certificate(tmp_path, ends=datetime.now(UTC) + timedelta(days=80))
+    with world.hub.served(pem) as address, Api(f"{address}/api/v1/", 5, way_out="") as unknowing:
+        with pytest.raises(NotReachable, match="certificate verify failed"):
+            unknowing.get("locations")
+        monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+        with Api(f"{address}/api/v1/", 5, way_out="") as api:
+            assert "scopes" in api.get("locations")
+        assert probes.hub_token(address, "token").ok
+
+
 async def test_a_clock_that_is_five_minutes_off(world: World) -> None:
     world.hub.off = timedelta(minutes=5)
     finding = await world.only("clock")
@@ -144,10 +161,31 @@ async def test_a_gate_that_cannot_be_reached(world: World) -> None:
     assert "gate_port" in (await world.only("commands"))["mend"]
 
 
-async def test_a_lab_for_the_test_is_begun_and_ended(world: World) -> None:
-    finding = await world.only(
-        "registration", "--register", WORKSHOP, "--email", "doctor@example.org", "--patience", "0.01"
-    )
-    assert "have not ended" in finding["detail"]
-    assert await world.platform.api.rows("SELECT state FROM registrations") == [("cancelled",)]
+async def test_a_lab_for_the_test_is_made_mailed_ended_and_cleaned(world: World) -> None:
+    api, agent = world.platform.api, world.platform.agent
+
+    async def outstanding() -> list[Any]:
+        return await api.rows("SELECT verb FROM commands WHERE finished_at IS NULL")
+
+    async def everybody_else() -> None:
+        for verb, result in (("CREATE", {"password": "pass-word-1"}), ("CLEANUP", {}), ("PURGE", {})):
+            while await outstanding() != [(verb,)]:  # noqa: ASYNC110 - rows have no event
+                await asyncio.sleep(0.05)  # poll: the command under test decides when
+            await agent.finish(verb, **result)
+            await api.change("UPDATE mails SET state = 'sent', sent_at = now()")
+
+    words = ("doctor", "--register", WORKSHOP, "--email", "doctor@example.org", "--json")
+    ran, _ = await asyncio.gather(world.operator.run(*words), everybody_else())
+    found = {item["check"]: item["detail"] for item in ran.document["items"]}
+    assert ran.status == 0, ran.out
+    assert all(found[step].startswith("took") for step in ("lab", "credentials", "cleaning"))
+    assert await api.rows("SELECT state, end_reason FROM registrations") == [("ended", "operator")]
     assert "--email" in await world.operator.refused(2, "doctor", "--register", WORKSHOP)
+
+
+async def test_a_lab_that_does_not_come_is_told_and_taken_back(world: World) -> None:
+    words = ("--register", WORKSHOP, "--email", "doctor@example.org", "--patience", "0.01")
+    assert "have not ended" in (await world.only("lab", *words))["detail"]
+    assert await world.platform.api.rows("SELECT state FROM registrations") == [("cancelled",)]
+    nowhere = ("--register", "WKSHP-Nowhere", "--email", "doctor@example.org")
+    assert "WKSHP-Nowhere" in (await world.only("registration", *nowhere))["detail"]

@@ -39,8 +39,8 @@ def test_each_has_help_and_the_common_options(leaf: tuple[str, ...]) -> None:
     assert "--password" not in result.output
 
 
-#: the database is reached on its own host, without the API
-_WITH_A_LOGIN = [leaf for leaf in LEAVES if leaf not in {("login",), ("logout",)} and leaf[0] != "db"]
+#: the database is reached on its own host, and a tree in its folder: without the API
+_WITH_A_LOGIN = [leaf for leaf in LEAVES if leaf[0] not in {"login", "logout", "db", "rebrand"}]
 
 
 @pytest.mark.parametrize("leaf", _WITH_A_LOGIN, ids=" ".join)
@@ -61,7 +61,9 @@ _ARGUMENTS: dict[tuple[str, ...], list[str]] = {
     ("command", "show"): [_ID],
     ("command", "retry"): [_ID],
     ("mail", "resend"): [_ID],
+    ("mail", "test"): ["me@example.org"],
     ("seats", "show"): ["1"],
+    ("seats", "add"): ["1", "10"],
     ("seats", "clean"): ["1"],
     ("seats", "verify"): ["1"],
     ("seats", "wishes"): [__file__],
@@ -84,6 +86,7 @@ _ARGUMENTS: dict[tuple[str, ...], list[str]] = {
     ("workshops", "deactivate"): ["WKSHP-A", "--text", "x"],
     ("locations", "show"): ["1"],
     ("locations", "drain"): ["1"],
+    ("locations", "move"): ["1", "2"],
     ("locations", "undrain"): ["1"],
     ("pauses", "set"): ["x", "--everywhere"],
     ("pauses", "clear"): ["--everywhere"],

@@ -24,6 +24,7 @@ from wod_api_db.legacy.mounting import mount_legacy
 from wod_api_db.limits import RateLimits
 from wod_api_db.locations.endpoints import router as locations
 from wod_api_db.mail.endpoints import router as mails
+from wod_api_db.mail.trying import router as trial_mails
 from wod_api_db.notices.endpoints import router as notices
 from wod_api_db.openapi import DESCRIPTION, TAGS, describe
 from wod_api_db.pauses.endpoints import router as pauses
@@ -35,6 +36,7 @@ from wod_api_db.registrations.operating import router as operating
 from wod_api_db.registrations.personal import router as personal
 from wod_api_db.settings import Settings
 from wod_api_db.statistics.endpoints import router as statistics
+from wod_api_db.statistics.exporting import router as facts
 from wod_api_db.statistics.gauges import Gauges
 from wod_api_db.statistics.service import public_statistics
 from wod_api_db.students.endpoints import router as students
@@ -70,11 +72,13 @@ ROUTERS = (
     locations,
     operating,
     mails,
+    trial_mails,
     notices,
     pauses,
     persons,
     placements,
     statistics,
+    facts,
     students,
     syncing,
     diagnosis,

@@ -12,11 +12,13 @@ from wod_cli import (
     commands,
     database,
     doctor,
+    exporting,
     locations,
     login,
     mails,
     notices,
     pauses,
+    rebranding,
     registrations,
     seats,
     workshops,
@@ -33,6 +35,8 @@ app = typer.Typer(
 )
 login.add_to(app)
 doctor.add_to(app)
+exporting.add_to(app)
+rebranding.add_to(app)
 for part in (
     commands, seats, registrations, classes, workshops, locations, pauses, notices, mails, appliances, database,
 ):  # fmt: skip

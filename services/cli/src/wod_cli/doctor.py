@@ -12,9 +12,9 @@ from wod_cli import probes
 from wod_cli.calls import Call, command
 from wod_cli.client import Api
 from wod_cli.failures import Failure, Misused
-from wod_cli.following import wait_for
 from wod_cli.logins import folder, secret_of
 from wod_cli.probes import Finding
+from wod_cli.trial import registered
 
 COLUMNS = ("ok", "check", "subject", "detail", "mend")
 HUB_TOKEN = "WOD_HUB_TOKEN"  # noqa: S105 - the variable's name
@@ -29,10 +29,17 @@ HubOption = Annotated[
     ),
 ]
 RegisterOption = Annotated[
-    str | None, typer.Option("--register", metavar="WKSHP", help="Also register for it, wait for the lab, and end it.")
+    str | None,
+    typer.Option(
+        "--register",
+        metavar="WKSHP",
+        help="Also register for it, wait for the lab and its mail, end it, and wait until it is clean.",
+    ),
 ]
 EmailOption = Annotated[str | None, typer.Option("--email", help="For --register: an address of yours.")]
-PatienceOption = Annotated[float, typer.Option("--patience", min=0.01, help="For --register: minutes to wait at most.")]
+PatienceOption = Annotated[
+    float, typer.Option("--patience", min=0.01, help="For --register: minutes to wait for each step.")
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -53,7 +60,7 @@ def doctor(
     with call.api() as api:
         found = list(_look(api, portal, hub_token_of))
         if register is not None and email is not None:
-            found.append(_registered(call, api, register, email, patience))
+            found += registered(call, api, register, email, patience)
     call.out.rows(map(asdict, found), COLUMNS)
     wrong = [finding.check for finding in found if not finding.ok]
     if wrong:
@@ -86,27 +93,3 @@ def _hub_token() -> str:
     if token is None:
         raise Misused(f"set {HUB_TOKEN} to the agent's token at the hub, or write it to {place} with mode 0600")
     return token
-
-
-def _registered(call: Call, api: Api, workshop: str, email: str, minutes: float) -> Finding:
-    """The whole road, and back."""
-    person = {"workshop": workshop, "email": email, "name": "wod doctor", "terms_version": "doctor"}
-    identity = api.post("registrations", person)["id"]
-    state = ""
-
-    def ready() -> int:
-        nonlocal state
-        state = str(api.get(f"registrations/by-id/{identity}")["state"])
-        return int(state not in {"registered", "deploying"})
-
-    try:
-        wait_for(call.out, "lab", 1, ready, minutes, f"wod registrations show {identity}")
-    except Failure as failure:
-        mend = f"wod registrations show {identity}, and the agent's log"
-        return Finding("registration", workshop, False, failure.detail, mend)
-    finally:
-        if state != "failed":
-            api.post(f"registrations/by-id/{identity}/end", {"reason": "wod doctor"})
-    ok = state == "running"
-    mend = "" if ok else f"wod registrations show {identity} says why"
-    return Finding("registration", workshop, ok, f"the lab is {state}", mend)

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from wod_cli import moving
 from wod_cli.calls import Call, command, group
 from wod_cli.options import LocationArgument
 
 app = group("locations", "Back ends with a hub and seats.")
+moving.add_to(app)
 
 COLUMNS = (
     "id", "name", "healthy", "seats.free", "seats.in_use", "seats.cleaning", "seats.broken", "commands_waiting",

@@ -7,10 +7,11 @@ import typer
 
 from wod_cli.calls import Call, command, group
 from wod_cli.failures import Failure, Misused
-from wod_cli.options import LimitOption, LocationOption, SeatArgument, StateOption
+from wod_cli.options import LimitOption, LocationArgument, LocationOption, SeatArgument, StateOption
 
 app = group("seats", "The numbered accounts of the locations.")
 
+CountArgument = Annotated[int, typer.Argument(metavar="COUNT", min=1, help="How many more.")]
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="YAML: seats by location and workshop.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show the difference and change nothing.")]
 COLUMNS = ("id", "location_id", "username", "state", "generation", "sequence")
@@ -30,6 +31,14 @@ def show(call: Call, seat: SeatArgument) -> None:
     """One seat."""
     with call.api() as api:
         call.out.thing(api.get(f"students/{seat}"))
+
+
+@command(app, "add")
+def add(call: Call, location: LocationArgument, count: CountArgument) -> None:
+    """Gives a location more seats, behind its last one. Their accounts must be there before somebody gets one."""
+    path = f"locations/{location}"
+    with call.api() as api:
+        call.out.thing(api.patch(path, {"seats": api.get(path)["seats"]["total"] + count}))
 
 
 @command(app, "clean")

@@ -1,11 +1,13 @@
 """Signing in at an organisation's own service: the whole round over real HTTP, and what is tried on the way back."""
 
+import shutil
 from collections.abc import AsyncIterator
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 from api_support import Api, settings_for
+from playwright.async_api import async_playwright, expect
 from pydantic import AnyHttpUrl, SecretStr
 from services.frontend.tests.conftest import serve
 from services.frontend.tests.console.console_kit import Visit
@@ -17,6 +19,7 @@ from wod_frontend.app import create_app as create_portal
 from wod_frontend.settings import OidcSettings, Settings
 
 COOKIE = "wod_console"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 GRACE = {"sub": "42", "preferred_username": "grace", "email": "grace@corp.test", "groups": ["staff"]}
 
 
@@ -121,3 +124,26 @@ async def test_a_lie_of_the_portals_way_is_found_by_the_api(visit: Visit, servic
 async def test_nobody_is_led_elsewhere_by_the_way_back(visit: Visit) -> None:
     answer = await visit.http.get(await way_back(visit, "https://evil.example/"))
     assert answer.headers["location"] == "/console"
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="NO CHROMIUM: nobody was seen signing in elsewhere")
+async def test_a_person_comes_back_from_the_service_in_a_browser(
+    corporate_url: str, service: SignInService, api: Api
+) -> None:
+    service.person, service.lie = dict(GRACE) | {"sub": "43", "preferred_username": "hedy"}, {}
+    # the portal's public name leads to where it is served
+    there = f"--host-resolver-rules=MAP portal.test {urlsplit(corporate_url).netloc}"
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", there])
+        page = await browser.new_page(locale="en")
+        await page.goto("http://portal.test/console/registrations?state=failed")
+        await page.get_by_role("link", name="Sign in with Corp <ID>").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Registrations")
+        assert page.url == "http://portal.test/console/registrations?state=failed"
+        await expect(page.get_by_role("link", name="hedy")).to_be_visible()
+        assert await page.evaluate("document.cookie") == ""
+        assert await api.value("SELECT role FROM accounts WHERE username = 'hedy'") == "moderator"
+        await page.get_by_role("button", name="Sign out").click()
+        await page.goto("http://portal.test/console")
+        await expect(page.get_by_label("User name")).to_be_visible()
+        await browser.close()

@@ -1,6 +1,7 @@
 """Looks at what only the api-db can reach: its schema, its relay, and the way of a signed command to each location."""
 
 import asyncio
+from email.message import EmailMessage
 from uuid import uuid4
 
 from alembic.script import ScriptDirectory
@@ -18,12 +19,13 @@ from wod_api_db.commands.transports import (
 )
 from wod_api_db.diagnosis.schemas import Finding
 from wod_api_db.locations.models import Location, Transport
-from wod_api_db.mail.sending import MailFailure, SmtpRelay
+from wod_api_db.mail.sending import MailFailure, PermanentMailFailure, SmtpRelay
 from wod_api_db.migrating import MIGRATIONS
 from wod_api_db.settings import Settings
 from wod_common.commands import Command, Verb
 from wod_common.wod_yml import LAST_STUDENT
 
+_NO_RELAY = "start the relay, or correct WOD_API_RELAY_HOST, _PORT, _TLS and the login; until then no mail leaves"
 #: how the gate and the agent begin what they say of a command that they do not take for ours
 _NOT_OURS = ("the token's key is not known", "the token is not valid", "401", "403")
 
@@ -40,20 +42,38 @@ async def schema(session: AsyncSession) -> Finding:
 
 async def relay(settings: Settings) -> Finding:
     """Connects, and logs in where a login is set; sends nothing."""
-    subject = f"{settings.relay_host}:{settings.relay_port}"
-    server = SmtpRelay(
+    try:
+        await _relay_of(settings).greet()
+    except MailFailure as error:
+        return Finding(check="relay", subject=_relay(settings), ok=False, detail=str(error), mend=_NO_RELAY)
+    return Finding(check="relay", subject=_relay(settings), ok=True, detail="answers")
+
+
+async def delivery(settings: Settings, message: EmailMessage, recipient: str) -> Finding:
+    """Hands it to the relay, which may still send it back later."""
+    try:
+        await _relay_of(settings).send(message, settings.mail_sender, recipient)
+    except PermanentMailFailure as error:
+        mend = "look at the address, at WOD_API_MAIL_SENDER, and at what the relay lets us send"
+        return Finding(check="mail", subject=_relay(settings), ok=False, detail=str(error), mend=mend)
+    except MailFailure as error:
+        return Finding(check="mail", subject=_relay(settings), ok=False, detail=str(error), mend=_NO_RELAY)
+    taken = f"has taken {message['Message-ID']} for {recipient}"
+    return Finding(check="mail", subject=_relay(settings), ok=True, detail=taken)
+
+
+def _relay(settings: Settings) -> str:
+    return f"{settings.relay_host}:{settings.relay_port}"
+
+
+def _relay_of(settings: Settings) -> SmtpRelay:
+    return SmtpRelay(
         settings.relay_host,
         settings.relay_port,
         settings.relay_username,
         settings.relay_password,
         settings.relay_tls,
     )
-    try:
-        await server.greet()
-    except MailFailure as error:
-        mend = "start the relay, or correct WOD_API_RELAY_HOST, _PORT, _TLS and the login; until then no mail leaves"
-        return Finding(check="relay", subject=subject, ok=False, detail=str(error), mend=mend)
-    return Finding(check="relay", subject=subject, ok=True, detail="answers")
 
 
 async def road(settings: Settings, location: Location) -> Finding:
@@ -96,3 +116,10 @@ def _nobodys(location: Location) -> Dispatch:
 
 async def everything(settings: Settings, locations: list[Location]) -> list[Finding]:
     return list(await asyncio.gather(relay(settings), *(road(settings, location) for location in locations)))
+
+
+async def deliveries(
+    settings: Settings, message: EmailMessage, recipient: str, locations: list[Location]
+) -> list[Finding]:
+    sending = delivery(settings, message, recipient)
+    return list(await asyncio.gather(sending, *(road(settings, location) for location in locations)))

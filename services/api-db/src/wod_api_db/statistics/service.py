@@ -67,12 +67,17 @@ async def choose(
     start = _utc(since, "since") if since is not None else end - DEFAULT_SPAN
     if not timedelta() < end - start <= LONGEST_SPAN:
         raise _wrong("since", f"must be before until, by {LONGEST_SPAN.days} days at most")
+    return Choice(start, end, await known(session, workshop, location), location, workshop)
+
+
+async def known(session: AsyncSession, workshop: str | None, location: int | None) -> int | None:
+    """The workshop's id, if one is named. Raises NotFound for a workshop or a location that is unknown."""
     workshop_id = await repository.workshop_id(session, workshop) if workshop is not None else None
     if workshop is not None and workshop_id is None:
         raise NotFound(f"there is no workshop {workshop!r}; GET /api/v1/workshops lists them")
     if location is not None and not await repository.has_location(session, location):
         raise NotFound(f"there is no location {location}")
-    return Choice(start, end, workshop_id, location, workshop)
+    return workshop_id
 
 
 def _utc(moment: datetime, field: str) -> datetime:

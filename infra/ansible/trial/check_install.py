@@ -26,7 +26,7 @@ MANY_SECONDS = 180.0
 NAMES = [f"{name}.example.org" for name in ("workshops", "api", "lab1")]
 LABS = [f"student{number}.lab1.example.org" for number in range(1, SEATS + 1)]
 #: What the operator says first. A mail catcher stands for his relay.
-SETTINGS = {"wod_relay_host": "127.0.0.1", "wod_relay_port": "1025", "wod_seats": f"{SEATS}"}
+SETTINGS = {"wod_relay_host": "127.0.0.1", "wod_relay_port": "1025", "wod_seats": f"{SEATS}", "wod_kernels": "[bash]"}
 CHECKS = ("check_api-db.yml", "check_frontend.yml", "check_backend.yml", "check_appliance.yml")
 RECAP = re.compile(r"^\S+ +: ok=\d+ +changed=(\d+) +unreachable=(\d+) +failed=(\d+)", re.MULTILINE)
 

@@ -7,7 +7,6 @@ from playwright.async_api import Page, expect
 from visitor import Platform
 
 ADDRESS = "keys@example.org"
-PATIENCE = 60_000  # milliseconds
 FARTHEST = 60  # steps from one thing to the next
 
 #: what has the focus: its name, whether it can be seen that it has, and whether it comes after the one before
@@ -64,7 +63,7 @@ async def test_with_the_keyboard_alone_a_visitor_goes_from_the_first_page_to_the
     await expect(page.get_by_role("heading", level=1)).to_contain_text("Python 101")
     await _register(page)
     token = page.url.rsplit("/", 1)[1]
-    await expect(page.get_by_role("heading", level=1)).to_have_text("Your lab is running", timeout=PATIENCE)
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Your lab is running")
     await expect(page.get_by_role("timer")).to_be_visible()
     username, password = await platform.credentials(ADDRESS)
 
@@ -111,10 +110,10 @@ async def _register(page: Page) -> None:
 
 async def _sign_in(lab: Page, username: str, password: str) -> None:
     """At the hub's own form, which puts the focus into its first field."""
-    await expect(lab.get_by_label("Username")).to_be_focused(timeout=PATIENCE)
+    await expect(lab.get_by_label("Username")).to_be_focused()
     await lab.keyboard.type(username)
     await lab.keyboard.press("Tab")
     await lab.keyboard.type(password)
     await lab.keyboard.press("Enter")
-    await expect(lab).to_have_url(re.compile(f"/user/{username}/"), timeout=PATIENCE)
+    await expect(lab).to_have_url(re.compile(f"/user/{username}/"))
     await lab.close()

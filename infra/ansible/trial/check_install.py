@@ -62,9 +62,9 @@ def edits(settings: dict[str, str], path: str) -> Iterator[str]:
         yield f"grep -q '^{name}:' {path} && sed -i 's|^{name}:.*|{line}|' {path} || echo '{line}' >> {path}"
 
 
-def commands() -> list[str]:
+def commands(heading: str) -> list[str]:
     """Those of the page's section, with the repository and the editor that it leaves to the operator."""
-    section = PAGE.read_text(encoding="utf-8").partition("## One host\n")[2]
+    section = PAGE.read_text(encoding="utf-8").partition(f"## {heading}\n")[2]
     block = section.partition("```\n")[2].partition("```\n")[0]
     lines = [line.partition(" #")[0].rstrip() for line in block.splitlines()]
     said: list[str] = []
@@ -99,7 +99,7 @@ def timed(what: str) -> Iterator[None]:
 
 def install(there: Installation) -> None:
     began = time.monotonic()
-    script = "\n".join(f'echo "at $SECONDS s: $(date +%T)"\n{line}' for line in commands())
+    script = "\n".join(f'echo "at $SECONDS s: $(date +%T)"\n{line}' for line in commands("One host"))
     there.call(script)
     say(f"README.md, from a bare Debian to the end of install.yml: {time.monotonic() - began:.0f} s")
 
@@ -137,11 +137,7 @@ def night(there: Installation) -> None:
 
 
 def doctor(there: Installation) -> None:
-    wod = f"SSL_CERT_FILE=/etc/wod/tls/own.crt {CONTROL}/.venv/bin/wod"
-    there.call(
-        f"{wod} login --url https://api.example.org --account admin < /opt/private/installation/secrets/admin\n"
-        f"{wod} doctor --portal https://workshops.example.org --register WKSHP-API101 --email me@example.net"
-    )
+    there.call("\n".join(commands("Is all well?")))
     say("wod doctor: all is well, with a registration of its own")
 
 
@@ -167,8 +163,10 @@ def through_postfix(there: Installation) -> None:
 
 def appliance(there: Installation, machine: Machine) -> None:
     """A second machine, which Ansible reaches by ssh, and the agent afterwards with its own key."""
-    machine.call("apt-get update && apt-get install -y openssh-server python3 && mkdir -p -m 0700 ~/.ssh /run/sshd")
-    machine.call("systemctl stop ssh && systemd-run --unit=door /usr/sbin/sshd -D -p 2222")
+    machine.call("apt-get update && apt-get install -y openssh-server python3 && mkdir -p -m 0700 ~/.ssh")
+    machine.call(
+        "systemctl stop ssh && mkdir -p /run/sshd && systemd-run --unit=door --service-type=notify /usr/sbin/sshd -D -p 2222"
+    )
     key = there.call("ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519 <<< y >/dev/null; cat ~/.ssh/id_ed25519.pub")
     machine.call(f"echo '{key}' > ~/.ssh/authorized_keys")
     there.call("ssh-keyscan -p 2222 127.0.0.1 >> ~/.ssh/known_hosts")

@@ -32,6 +32,7 @@ PROGRAMS = {
 }
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 BOOT_LIMIT = 120.0  # seconds
+END_LIMIT = 20.0  # seconds
 ENVIRONMENT = {
     "HOME": "/root",
     "LANG": "C.UTF-8",
@@ -192,14 +193,23 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
         # unshare takes its child, and with the init all others, along
         os.kill(process.pid, signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
-        process.wait(10)
+        process.wait(END_LIMIT)
     process.kill()
     process.wait()
 
 
 def _forget_cgroups(own: str) -> None:
-    for tree in (Path("/sys/fs/cgroup"), *Path("/sys/fs/cgroup").iterdir()):
-        folders = sorted((path for path in (tree / own).rglob("*") if path.is_dir()), reverse=True)
-        for folder in (*folders, tree / own):
+    """Once their last processes have gone, which takes a moment."""
+    deadline = time.monotonic() + END_LIMIT
+    tops = [tree / own for tree in (Path("/sys/fs/cgroup"), *Path("/sys/fs/cgroup").iterdir())]
+    while left := [top for top in tops if top.is_dir()]:
+        for top in left:
+            for folder in sorted((path for path in top.rglob("*") if path.is_dir()), reverse=True):
+                with suppress(OSError):
+                    folder.rmdir()
             with suppress(OSError):
-                folder.rmdir()
+                top.rmdir()
+        if time.monotonic() > deadline:
+            say(f"not removed, for somebody is still in: {', '.join(map(str, left))}")
+            return
+        time.sleep(0.1)

@@ -13,6 +13,9 @@ from cli_platform import WORKSHOP, Platform, Terminal
 from doctor_world import Gate, Web, certificate, smtp
 from locations_support import HOUSTON, beat
 
+from wod_cli import probes
+from wod_cli.client import Api
+from wod_cli.failures import NotReachable
 from wod_common.tokens import CommandSigner, generate_private_pem
 from wod_demo.ports import free_port
 
@@ -84,6 +87,19 @@ async def test_a_certificate_that_has_expired_or_soon_will(world: World, tmp_pat
             finding = await world.only("certificate", SSL_CERT_FILE=str(pem))
             assert said in finding["detail"]
             assert "renew" in finding["mend"]
+
+
+async def test_an_authority_of_ones_own_is_believed_where_it_is_named(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pem = certificate(tmp_path, ends=datetime.now(UTC) + timedelta(days=80))
+    with world.hub.served(pem) as address, Api(f"{address}/api/v1/", 5, way_out="") as unknowing:
+        with pytest.raises(NotReachable, match="certificate verify failed"):
+            unknowing.get("locations")
+        monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+        with Api(f"{address}/api/v1/", 5, way_out="") as api:
+            assert "scopes" in api.get("locations")
+        assert probes.hub_token(address, "token").ok
 
 
 async def test_a_clock_that_is_five_minutes_off(world: World) -> None:

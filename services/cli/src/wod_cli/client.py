@@ -23,8 +23,9 @@ class Api:
     def __init__(self, url: str, timeout: float, *, token: str | None = None, way_out: str) -> None:
         _check_address(url, way_out)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        # no settings of the environment: a .netrc would take the place of the token
-        self._http = httpx.Client(base_url=url, timeout=timeout, headers=headers, trust_env=False)
+        # no settings of the environment, for a .netrc would take the place of the token; but whom to believe (SSL_CERT_FILE)
+        believed = httpx.create_ssl_context()
+        self._http = httpx.Client(base_url=url, timeout=timeout, headers=headers, trust_env=False, verify=believed)
         self._url = url
         self._way_out = way_out
 

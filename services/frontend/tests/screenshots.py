@@ -4,6 +4,7 @@ The visitors' pages have the double of the api-db behind them, which can be in a
 """
 
 import asyncio
+import re
 import shutil
 import sys
 from collections.abc import Awaitable, Callable
@@ -64,6 +65,7 @@ PAGES = {
     "accessibility": "/accessibility",
     "styleguide": "/styleguide",
     "unsubscribe": f"/mail/unsubscribe/{OPTOUT}",
+    "console-sign-in": "/console/sign-in",
     "failure-404": "/nothing",
     "failure-session": "/sessions/7-dW5rbm93bg",
 }
@@ -231,7 +233,7 @@ async def _console(browser: Browser, stack: AsyncExitStack) -> None:
     await some_life(api, agent, admin)
     camera = Camera(browser, url, client.cookies)
     for path in await one_of_each(api, agent, admin):
-        name = path.partition("?")[0].strip("/").replace("/", "-")
+        name = re.sub(r"[^A-Za-z0-9]+", "-", path).strip("-")
         await camera.shoot(name, lambda page, path=path: page.goto(path))  # type: ignore[misc]  # bound at once
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, async_playwright, expect
-from services.frontend.tests.portal_double import BADGE, CODE, TOKEN, ApiDouble, workshop
+from services.frontend.tests.portal_double import BADGE, CODE, OPTOUT, TOKEN, AlreadyRegistered, ApiDouble, workshop
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
@@ -169,6 +169,10 @@ async def no_violations(page: Page) -> None:
     assert not found, [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found]
 
 
+async def fits(page: Page) -> bool:
+    return bool(await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
+
+
 async def speak(page: Page, language: str) -> None:
     await page.set_extra_http_headers({"Accept-Language": language})
 
@@ -183,6 +187,8 @@ async def test_pages_are_accessible_and_fit(page: Page, api: ApiDouble, scheme: 
     await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     prepare(api, "registered")
     api.workshops[0] = workshop(replay_link="https://youtu.be/dQw4w9WgXcQ")
+    words = "Bereitstellungsautomatisierungsgrundlagen"
+    api.workshops.append(workshop("WKSHP-Paused", name=words, presenter=words, category=[words], paused=f"{words}."))
     for path in (
         "/",
         "/workshops?category=Data",
@@ -199,11 +205,15 @@ async def test_pages_are_accessible_and_fit(page: Page, api: ApiDouble, scheme: 
         "/workshops/WKSHP-Git",
         "/terms",
         "/privacy",
+        "/workshops/WKSHP-Paused",
+        "/join?code=AAAA-0000",
+        f"/mail/unsubscribe/{OPTOUT}",
+        "/sessions/7-dW5rbm93bg",
         "/no",
     ):
         await page.goto(path)
         await no_violations(page)
-        assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), path
+        assert await fits(page), path
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -216,13 +226,25 @@ async def test_sessions_are_accessible_in_every_state(page: Page, api: ApiDouble
     for confirmation in await page.locator("summary").all():
         await confirmation.click()
     await no_violations(page)
+    await page.set_viewport_size({"width": 360, "height": 900})
+    assert await fits(page)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_form_errors_are_accessible(page: Page, scheme: Any) -> None:
+async def test_what_goes_wrong_is_accessible(page: Page, api: ApiDouble, scheme: Any) -> None:
     await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     await page.goto("/workshops/WKSHP-API101")
     await page.evaluate("document.forms[0].noValidate = true")
     await page.get_by_role("button", name="Get my lab").click()
     await expect(page.get_by_role("alert")).to_be_visible()
+    await no_violations(page)
+    api.refusal = AlreadyRegistered("one address, one lab")
+    for field in ("#name", "#email"):
+        await page.locator(field).fill("grace@example.org")
+    await page.locator("#terms").check()
+    await page.get_by_role("button", name="Get my lab").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Check your mail")
+    await no_violations(page)
+    api.away = True
+    await page.goto("/workshops")
     await no_violations(page)

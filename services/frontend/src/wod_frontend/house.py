@@ -1,5 +1,6 @@
 """The pages that belong to the house and not to its workshops: texts, the operator's colours, the design's own page."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
@@ -11,8 +12,24 @@ from wod_frontend.branding import PICTURE_KINDS
 from wod_frontend.pages import STATIC
 from wod_frontend.security import FOREVER, PICTURE_HEADERS
 from wod_frontend.state import PagesDep
+from wod_frontend.wire import Workshop
 
 router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
+_SAMPLE = Workshop(
+    notebook="WKSHP-API101",
+    name="API 101",
+    description="Call real services, read their answers, and build a small client of your own.",
+    category=("Open Source",),
+    duration_seconds=7200,
+    presenter="Ada Martin",
+    role="",
+    replay_link="",
+    active=True,
+    room=6,
+    created_at=datetime(2026, 11, 2, tzinfo=UTC),
+)
+#: with seats, and without
+SAMPLES = (_SAMPLE, _SAMPLE.model_copy(update={"name": "See your data", "category": ("Data",), "room": 0}))
 FileName = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$")]
 
 
@@ -34,7 +51,7 @@ async def accessibility(request: Request, pages: PagesDep) -> Response:
 @router.get("/styleguide")
 async def styleguide(request: Request, pages: PagesDep) -> Response:
     """Every component once, for whoever builds a page."""
-    return pages.render(request, "styleguide.html")
+    return pages.render(request, "styleguide.html", samples=SAMPLES)
 
 
 @router.get("/branding.css")

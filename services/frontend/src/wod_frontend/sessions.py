@@ -90,7 +90,9 @@ class SessionPage:
             return []
         try:
             others = [
-                item for item in await self._api.workshops() if item.room and item.notebook != registration.workshop
+                item
+                for item in await self._api.workshops()
+                if item.room and not item.paused and item.notebook != registration.workshop
             ]
         except ApiAway:
             return []

@@ -1,6 +1,6 @@
-"""Charts as SVG, drawn here: no script, no style of their own, colours from the style sheet by class.
+"""Charts, drawn here: shapes as SVG, words as text of the page, so that they are as large on a telephone as elsewhere.
 
-Each has a title and a description for who does not see it; the page has the figures in a table as well.
+No script, no style of their own; colours and sizes are the style sheet's. The page has the figures in a table as well.
 """
 
 from collections.abc import Sequence
@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-WIDTH = 600
-BAR_HEIGHT, BAR_ROOM, LABEL_WIDTH, FIGURE_WIDTH = 14, 30, 230, 52
-COLUMN_HEIGHT, FOOT = 150, 24
-LONGEST_LABEL = 32
+from wod_frontend.words import number
+
+WIDTH, HEIGHT = 600, 130
 
 
 @dataclass(frozen=True)
@@ -20,33 +19,19 @@ class Bar:
     value: int
 
 
-def bars(title: str, shown: Sequence[Bar]) -> Markup:
+def bars(shown: Sequence[Bar]) -> Markup:
     """Lying bars, the first on top. Empty where there is nothing to show."""
     most = max((bar.value for bar in shown), default=0)
     if not most:
         return Markup()
-    room = WIDTH - LABEL_WIDTH - FIGURE_WIDTH
-    drawn = Markup().join(_lying(number, bar, room * bar.value / most) for number, bar in enumerate(shown))
-    return _svg("bars", title, _told(shown), len(shown) * BAR_ROOM, drawn)
+    return Markup('<ul class="bars">{}</ul>').format(Markup().join(_lying(bar, bar.value / most) for bar in shown))
 
 
-def _lying(number: int, bar: Bar, length: float) -> Markup:
-    top = number * BAR_ROOM
-    middle = top + BAR_ROOM / 2 + 4
+def _lying(bar: Bar, share: float) -> Markup:
     return Markup(
-        '<text class="label" x="0" y="{middle:.0f}">{label}</text>'
-        '<rect class="bar" x="{left}" y="{top:.0f}" width="{length:.1f}" height="{height}" rx="4"/>'
-        '<text class="figure-text" x="{behind:.1f}" y="{middle:.0f}">{value}</text>'
-    ).format(
-        middle=middle,
-        label=_short(bar.label),
-        left=LABEL_WIDTH,
-        top=top + (BAR_ROOM - BAR_HEIGHT) / 2,
-        length=max(length, 2.0 if bar.value else 0.0),
-        height=BAR_HEIGHT,
-        behind=LABEL_WIDTH + length + 8,
-        value=bar.value,
-    )
+        '<li><span class="bars-label">{label}</span><svg class="bars-line" aria-hidden="true" focusable="false">'
+        '<rect class="bar" width="{percent:.1f}%" height="100%" rx="4"/></svg><b>{value}</b></li>'
+    ).format(label=bar.label, percent=max(100 * share, 0.5 if bar.value else 0.0), value=number(bar.value))
 
 
 def columns(title: str, shown: Sequence[Bar]) -> Markup:
@@ -55,43 +40,27 @@ def columns(title: str, shown: Sequence[Bar]) -> Markup:
     if not most:
         return Markup()
     step = WIDTH / len(shown)
-    drawn = [_standing(number, bar.value / most, step) for number, bar in enumerate(shown)]
-    marks = [_mark(x, shown[number].label, anchor) for x, number, anchor in _marked(len(shown))]
-    top = Markup('<text class="figure-text" x="0" y="12">{}</text>').format(most)
-    line = Markup('<path class="axis" d="M0 {0}H{1}"/>').format(COLUMN_HEIGHT, WIDTH)
-    return _svg("columns", title, _told(shown), COLUMN_HEIGHT + FOOT, Markup().join([*drawn, line, top, *marks]))
+    drawn = Markup().join(_standing(place, bar.value / most, step) for place, bar in enumerate(shown))
+    marks = Markup().join(Markup("<span>{}</span>").format(label) for label in _marked(shown))
+    return Markup(
+        '<div class="columns-chart"><span aria-hidden="true">{most}</span>'
+        '<svg viewBox="0 0 {width} {height}" preserveAspectRatio="none" role="img" aria-label="{title}: {told}">{drawn}'
+        '</svg><div class="columns-marks" aria-hidden="true">{marks}</div></div>'
+    ).format(most=number(most), width=WIDTH, height=HEIGHT, title=title, told=_told(shown), drawn=drawn, marks=marks)
 
 
-def _standing(number: int, share: float, step: float) -> Markup:
-    height = (COLUMN_HEIGHT - 20) * share
+def _standing(place: int, share: float, step: float) -> Markup:
+    height = HEIGHT * share
     gap = min(3.0, step / 5)
-    return Markup('<rect class="bar" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="1.5"/>').format(
-        number * step + gap / 2, COLUMN_HEIGHT - height, step - gap, height
+    return Markup('<rect class="bar" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>').format(
+        place * step + gap / 2, HEIGHT - height, step - gap, height
     )
 
 
-def _marked(count: int) -> list[tuple[float, int, str]]:
-    marks = [(0.0, 0, "start"), (WIDTH / 2, count // 2, "middle"), (float(WIDTH), count - 1, "end")]
-    return marks if count > 2 else marks[:1]
-
-
-def _mark(x: float, label: str, anchor: str) -> Markup:
-    return Markup('<text class="label" x="{:.0f}" y="{}" text-anchor="{}">{}</text>').format(
-        x, COLUMN_HEIGHT + 18, anchor, label
-    )
-
-
-def _short(label: str) -> str:
-    return label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 1]}…"
+def _marked(shown: Sequence[Bar]) -> list[str]:
+    last = len(shown) - 1
+    return [shown[place].label for place in sorted({0, last // 2, last})]
 
 
 def _told(shown: Sequence[Bar]) -> str:
     return "; ".join(f"{bar.label}: {bar.value}" for bar in shown if bar.value)
-
-
-def _svg(kind: str, title: str, told: str, height: float, drawn: Markup) -> Markup:
-    return Markup(
-        '<svg class="chart chart-{kind}" viewBox="0 0 {width} {height:.0f}" role="img" '
-        'aria-labelledby="chart-{kind}-title chart-{kind}-desc">'
-        '<title id="chart-{kind}-title">{title}</title><desc id="chart-{kind}-desc">{told}</desc>{drawn}</svg>'
-    ).format(kind=kind, width=WIDTH, height=height, title=title, told=told, drawn=drawn)

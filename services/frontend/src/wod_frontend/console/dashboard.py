@@ -66,8 +66,7 @@ def _waiting(figures: Row, locations: list[Row]) -> dict[str, int]:
 
 def _by_workshop(figures: Row) -> Markup:
     rows = sorted(figures["by_workshop"], key=lambda row: -row["registrations"])[:MOST_BARS]
-    shown = [Bar(row["name"], row["registrations"]) for row in rows]
-    return bars(gettext("Registrations by workshop"), shown)
+    return bars([Bar(row["name"], row["registrations"]) for row in rows])
 
 
 def _times(figures: Row) -> list[Bar]:

@@ -10,11 +10,15 @@ from babel.dates import format_datetime
 from wod_frontend.console.offered_acts import ACTS
 from wod_frontend.console.terms import choice_word, reason_word, state_kind, state_word
 from wod_frontend.language import current, gettext
-from wod_frontend.words import moment, number, took
+from wod_frontend.words import moment, number, period, took
 
 
 def instant(text: str) -> str:
     return moment(datetime.fromisoformat(text))
+
+
+def hours(start: str, end: str) -> str:
+    return period(datetime.fromisoformat(start), datetime.fromisoformat(end))
 
 
 def clock_time(at: datetime) -> str:
@@ -61,6 +65,7 @@ FILTERS: dict[str, Callable[..., str | list[tuple[str, str]]]] = {
     "choice_word": choice_word,
     "clock_time": clock_time,
     "done_sentence": done_sentence,
+    "hours": hours,
     "instant": instant,
     "labelled": labelled,
     "pretty": pretty,

@@ -129,9 +129,13 @@ class Platform:
             async def runs() -> bool | None:
                 return await hub.runs_server(username) or None
 
+            async def stopped() -> bool | None:
+                # again where the agent is still about to start it for its new holder
+                await hub.stop_server(username)
+                return not await hub.runs_server(username) or None
+
             await until(runs, "the server")
-            await hub.stop_server(username)
-            assert not await hub.runs_server(username)
+            await until(stopped, "its end")
 
     async def seat_state(self, username: str) -> str:
         return next(str(row["state"]) for row in await self.operator("students") if row["username"] == username)

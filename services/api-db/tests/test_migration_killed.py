@@ -59,10 +59,6 @@ class Installation:
     then: dict[str, str]
     now: dict[str, str]
 
-    @property
-    def url(self) -> str:
-        return self.now["WOD_API_DATABASE_URL"]
-
     async def rows(self, query: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in await self.look.fetch(query)]
 
@@ -79,7 +75,7 @@ class Installation:
             yield child
 
     async def let_go(self) -> None:
-        await self.look.execute(f"SELECT pg_advisory_unlock({KEY}); DROP EVENT TRIGGER hold; DROP FUNCTION hold")
+        await self.look.execute(f"SELECT pg_advisory_unlock({KEY})")
 
     async def somebody_waits_for(self, kind: str) -> bool:
         return bool(await self.look.fetchval(WAITING, kind))

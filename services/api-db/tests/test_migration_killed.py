@@ -175,3 +175,13 @@ async def test_an_api_and_a_worker_killed_during_the_upgrade_lose_nobody(install
 
 def whole(email: str) -> tuple[object, ...]:
     return (email, "registered", "assigned", 1, 1, 1)
+
+
+async def test_an_upgrade_that_has_to_wait_makes_nobody_else_wait(installation: Installation) -> None:
+    async with serving(installation.then) as (url, _), installation.half_way(STATEMENTS[-1]) as upgrade:
+        # what it has changed is locked, until it steps back
+        assert (await register(url, "meanwhile@example.org")).status_code == 201
+        assert upgrade.returncode is None
+        await installation.let_go()
+        assert await upgrade.wait() == 0
+    assert await installation.rows(WHOLE) == [whole("meanwhile@example.org")]

@@ -17,7 +17,7 @@ TESTS := $(dir $(wildcard services/*/tests/. services/*/tests/*/conftest.py infr
 PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile
 PLAYBOOKS := services/backend-agent/src/wod_backend_agent/playbooks infra/ansible
 
-.PHONY: help control tools demo demo-clean test lint types bench lighthouse screenshots fuzz docs check-containers check-install clean lock
+.PHONY: help control tools demo demo-clean test lint types bench lighthouse screenshots fuzz docs check-backup check-containers check-install clean lock
 
 help:
 	@echo 'make demo        the whole platform on this machine, until Ctrl-C; portal at http://127.0.0.1:8080'
@@ -30,6 +30,7 @@ help:
 	@echo 'make screenshots  a picture of every page of the portal, at three widths, light and dark, into var/screenshots'
 	@echo 'make fuzz        call the APIs with thousands of inputs of all kinds; WOD_FUZZ_EXAMPLES for each way of a route'
 	@echo 'make docs        the documentation as a site, in var/site'
+	@echo 'make check-backup  back a database up, restore it into a new one, compare every row'
 	@echo 'make check-containers  build every Containerfile and run the platform from what was built; root, buildah, debootstrap'
 	@echo 'make check-install  install it by its own README on a bare Debian, register, look at everything; root, debootstrap, slirp4netns'
 	@echo 'make lock        choose the newest dependencies, write requirements.lock and requirements-tools.lock'
@@ -98,6 +99,9 @@ fuzz: $(STAMP)
 
 docs: $(STAMP) $(TOOLS)
 	@$(BIN)/python infra/docs/build_site.py && echo 'The site is in var/site: open var/site/index.html'
+
+check-backup: $(STAMP)
+	@exec $(BIN)/python -m pytest -q services/api-db/tests/test_database_backup.py
 
 check-containers: $(STAMP)
 	@exec $(BIN)/python infra/containers/check_containers.py

@@ -32,3 +32,11 @@ def test_service_has_no_more_rights_than_it_needs(service: str) -> None:
     unit = ANSIBLE.parent / "systemd" / f"{service}.service"
     done = analyze("security", "--offline=true", f"--threshold={EXPOSED[service]}", unit)
     assert done.returncode == 0, done.stdout[-500:] + done.stderr
+
+
+def test_the_hub_may_make_a_control_group_for_each_seat() -> None:
+    """See wod_jupyterhub.processors: without, WOD_HUB_LIMIT_CPU bounds nothing."""
+    lines = (ANSIBLE.parent / "systemd/wod-hub.service").read_text().splitlines()
+    assert "Delegate=cpu" in lines
+    # it would make the groups read-only
+    assert not [line for line in lines if line.startswith("ProtectControlGroups")]

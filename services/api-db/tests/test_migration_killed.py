@@ -59,10 +59,6 @@ class Installation:
     then: dict[str, str]
     now: dict[str, str]
 
-    @property
-    def url(self) -> str:
-        return self.now["WOD_API_DATABASE_URL"]
-
     async def rows(self, query: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in await self.look.fetch(query)]
 
@@ -79,7 +75,7 @@ class Installation:
             yield child
 
     async def let_go(self) -> None:
-        await self.look.execute(f"SELECT pg_advisory_unlock({KEY}); DROP EVENT TRIGGER hold; DROP FUNCTION hold")
+        await self.look.execute(f"SELECT pg_advisory_unlock({KEY})")
 
     async def somebody_waits_for(self, kind: str) -> bool:
         return bool(await self.look.fetchval(WAITING, kind))
@@ -179,3 +175,13 @@ async def test_an_api_and_a_worker_killed_during_the_upgrade_lose_nobody(install
 
 def whole(email: str) -> tuple[object, ...]:
     return (email, "registered", "assigned", 1, 1, 1)
+
+
+async def test_an_upgrade_that_has_to_wait_makes_nobody_else_wait(installation: Installation) -> None:
+    async with serving(installation.then) as (url, _), installation.half_way(STATEMENTS[-1]) as upgrade:
+        # what it has changed is locked, until it steps back
+        assert (await register(url, "meanwhile@example.org")).status_code == 201
+        assert upgrade.returncode is None
+        await installation.let_go()
+        assert await upgrade.wait() == 0
+    assert await installation.rows(WHOLE) == [whole("meanwhile@example.org")]

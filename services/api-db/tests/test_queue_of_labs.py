@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from api_support import Api
 
 from wod_api_db.sweep import sweep
@@ -51,6 +52,21 @@ async def test_labs_that_had_nobody_before_them_do_not_slow_the_estimate_of_a_cr
     lately = "state = 'done' AND finished_at > now() - interval '5 minutes'"
     await api.change(f"UPDATE commands SET created_at = now() - interval '1 minute' WHERE {lately}")
     assert (await _shown(api, first))["ready_in_seconds"] == 4
+
+
+@pytest.mark.parametrize(
+    ("gaps", "seconds"),
+    [
+        ([9.0, 2.0, 2.0, 2.0, 2.0, 2.0, 1.0], 2),  # the beginning of a crowd
+        ([0.0, 0.0, 0.0, 16.0, 0.0, 0.0, 0.0, 16.0], 2),  # four side by side
+    ],
+)
+async def test_a_few_long_gaps_do_not_tell_the_pace_and_are_not_forgotten(
+    api: Api, gaps: list[float], seconds: int
+) -> None:
+    await _made_before(api, gaps)
+    [first, *_] = await _crowd(api)
+    assert (await _shown(api, first))["ready_in_seconds"] == seconds
 
 
 async def test_a_pace_that_nobody_knows_is_not_made_up(api: Api) -> None:

@@ -99,6 +99,50 @@ async def test_the_past_is_not_read(
     assert wrong(statements) == []
 
 
+#: What the test itself asks of the rows has no index to go by.
+OWN = (
+    "SELECT email",
+    "UPDATE mails SET state",
+    "UPDATE placements SET capacity",
+    "UPDATE registrations SET offer_ends_at",
+)
+LINE = """
+INSERT INTO registrations (state, workshop_id, name, email, email_key, company, terms_version, link_nonce, duration,
+    content_version, waiting_since, wait_ends_at, offer_limit)
+SELECT 'waiting', w.id, 'Ada', n || '@line.test', n || '@line.test', '', '1', 'nonce', w.duration, w.content_version,
+    now() - interval '1 hour' + n * interval '1 second', now() + interval '1 day', interval '15 minutes'
+FROM workshops w, generate_series(1, 3000) AS n WHERE w.notebook = 'WKSHP-API101'
+"""
+
+
+async def _the_line_moves(api: Api, agent: AgentDouble) -> None:
+    """Who joins it looks where he stands, and leaves; a seat comes free, is offered, not taken, passed on, and taken."""
+    token = (await api.register("last@example.org", wait=True)).json()["token"]
+    line = (await api.http.get(f"/api/v1/registrations/{token}")).json()["line"]
+    assert line["place"] == line["length"] == line["counted_to"] + 1
+    assert (await api.http.post(f"/api/v1/registrations/{token}/end")).status_code == 200
+    await api.change("UPDATE placements SET capacity = 1 WHERE workshop_id = 1")
+    await sweep(api.sessions, "worker")
+    await api.change("UPDATE mails SET state = 'sent' WHERE template = 'offer'")
+    await api.change("UPDATE registrations SET offer_ends_at = now() WHERE state = 'offered'")
+    await sweep(api.sessions, "worker")
+    assert await api.rows("SELECT email FROM registrations WHERE state = 'offered'") == [("2@line.test",)]
+
+
+@pytest.mark.parametrize("index", [None, "registrations_line"])
+async def test_a_line_of_thousands_is_not_read(api: Api, agent: AgentDouble, index: str | None) -> None:
+    """And where its index is missing this is noticed."""
+    await api.change("UPDATE placements SET capacity = 0 WHERE workshop_id = 1")
+    await api.change(LINE)
+    await api.change("ANALYZE registrations")  # as PostgreSQL does by itself when a table has changed so much
+    if index is not None:
+        await api.change(f"DROP INDEX {index}")
+    async with explained(engine_of(api)) as statements:
+        await _the_line_moves(api, agent)
+    ours = [found for found in statements if not found.statement.startswith(OWN)]
+    assert bool(wrong(ours)) == (index is not None), wrong(ours)
+
+
 @pytest.mark.parametrize(
     ("index", "act"),
     [
@@ -109,7 +153,7 @@ async def test_the_past_is_not_read(
 async def test_a_missing_index_is_noticed(
     api: Api, agent: AgentDouble, index: str, act: Callable[[Api, AgentDouble], Awaitable[None]]
 ) -> None:
-    """The proof that the test above can fail."""
+    """The proof that the tests above can fail."""
     await api.change(f"DROP INDEX {index}")
     async with explained(engine_of(api)) as statements:
         await act(api, agent)

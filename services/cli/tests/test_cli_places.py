@@ -57,6 +57,16 @@ async def test_what_does_not_fit_stays_where_it_is(platform: Platform, operator:
     assert "not given" in await operator.refused(2, "locations", "move", 2, 1, "--workshop", WORKSHOP)
 
 
+async def test_what_was_half_moved_is_told(platform: Platform, operator: Terminal, houston: None) -> None:
+    await platform.api.change("UPDATE placements SET ready_minimum = 1")
+    await platform.api.change("UPDATE locations SET capabilities = '{}' WHERE id = 2")
+    ran = await operator.run("locations", "move", 1, 2, "--json")
+    assert ran.status == 1
+    assert "keeps no files" in ran.document["items"][0]["reason"]
+    assert "at location 2 as well" in ran.document["items"][0]["reason"]
+    assert await platform.api.rows("SELECT location_id, closed_at FROM placements ORDER BY 1") == [(1, None), (2, None)]
+
+
 class Relay:
     """Takes mail, but not for everybody."""
 

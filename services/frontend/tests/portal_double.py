@@ -110,7 +110,14 @@ class ApiDouble:
 
     def stand_in_line(self, state: str, **line: Any) -> None:
         """As one that waits, or is offered a seat."""
-        before = {"place": 3, "length": 7, "moved_at": None, "waited_seconds": 2700, "offer_ends_at": None}
+        before = {
+            "place": 3,
+            "length": 7,
+            "counted_to": 300,
+            "moved_at": None,
+            "waited_seconds": 2700,
+            "offer_ends_at": None,
+        }
         self.beside = {"line": before | line}
         self.become(state=state)
 

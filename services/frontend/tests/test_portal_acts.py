@@ -98,6 +98,8 @@ async def test_who_waits_sees_his_place_and_who_is_offered_a_seat_the_button(
     assert "Those before you waited about 45 minutes." in page
     assert "Leave the line" in page
     assert "Open the lab" not in page
+    api.stand_in_line("waiting", place=300, length=301)
+    assert '<p class="clock">300<span class="unit">of 300+</span>' in (await visitor.get(PAGE)).text
     api.stand_in_line("offered", place=None, offer_ends_at=START.isoformat())
     page = (await visitor.get(PAGE)).text
     assert f'action="{PAGE}/take"' in page

@@ -48,7 +48,8 @@ class Processors:
         hub = self.root / "hub"
         hub.mkdir(exist_ok=True)
         for process in (self.root / "cgroup.procs").read_text().split():
-            (hub / "cgroup.procs").write_text(process)
+            with suppress(ProcessLookupError):
+                (hub / "cgroup.procs").write_text(process)
         (self.root / "cgroup.subtree_control").write_text("+cpu")
         (hub / "cpu.weight").write_text(str(HUBS_WEIGHT))
 

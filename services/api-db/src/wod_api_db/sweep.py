@@ -24,7 +24,7 @@ from wod_api_db.notices.models import Notice
 from wod_api_db.ready import repository as ready
 from wod_api_db.ready import sweeping
 from wod_api_db.registrations import lifecycle, range_reset, repository
-from wod_api_db.registrations.models import OFFERED, WAITING, Registration
+from wod_api_db.registrations.models import OFFERED, Registration
 from wod_api_db.registrations.schemas import RegistrationState
 from wod_api_db.waiting import offering
 from wod_api_db.waiting import repository as waiting
@@ -77,13 +77,13 @@ class Step:
     act: Callable[[async_sessionmaker[AsyncSession]], Awaitable[None]]
 
     @classmethod
-    def deadline(cls, condition: ColumnElement[bool], act: Act) -> "Step":
+    def deadline(cls, condition: ColumnElement[bool], act: Act, due: ColumnElement[bool] | None = None) -> "Step":
         async def step(sessions: async_sessionmaker[AsyncSession]) -> None:
             async with sessions.begin() as session:
                 for registration in await repository.claim_due(session, condition):
                     await act(session, registration)
 
-        return cls(exists().where(condition), step)
+        return cls(exists().where(condition) if due is None else due, step)
 
 
 #: In this order: who is past the end is not warned of it any more, and what one has let lapse goes to the next.
@@ -94,9 +94,9 @@ STEPS = (
     Step.deadline(repository.NO_SHOW, lifecycle.not_shown_up),
     Step.deadline(waiting.LAPSED, offering.pass_on),
     Step.deadline(waiting.IN_VAIN, _over),
-    Step.deadline(waiting.OF_RETIRED, _retired),
+    Step.deadline(waiting.OF_RETIRED, _retired, waiting.RETIRED_WITH_LINE),
     Step(exists().where(OFFERED), offering.withdraw),
-    Step(exists().where(WAITING), offering.offer_room),
+    Step(waiting.LINES, offering.offer_room),
     Step(exists().where(or_(Placement.reset_range, Placement.range_reset.is_not(None))), range_reset.sweep),
     Step(exists().where(or_(classes.ENDING, classes.HELD, classes.UNMEASURED)), class_sweeping.sweep),
     Step(ready.DUE, sweeping.sweep),

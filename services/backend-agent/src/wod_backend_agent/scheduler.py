@@ -1,4 +1,4 @@
-"""Which command runs when: one at a time per seat, a bounded number in all, in order of arrival."""
+"""Which command runs when: one at a time per seat, a bounded number in all, in order of arrival; labs in that of people."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
@@ -13,7 +13,7 @@ from wod_backend_agent.feed import Feed
 from wod_backend_agent.journal import Journal
 from wod_backend_agent.processes import end_runs
 from wod_backend_agent.queue_progress import QueueProgress, sentence
-from wod_common.commands import Command
+from wod_common.commands import Command, Verb
 
 log = structlog.get_logger()
 
@@ -44,6 +44,13 @@ def overlap(one: Command, other: Command) -> bool:
     return one.students[0] <= other.students[-1] and other.students[0] <= one.students[-1]
 
 
+def _registered_later(waiting: Command, new: Command) -> bool:
+    """Both are labs of people, on different seats: so neither must not be done before the other."""
+    if not (waiting.verb is new.verb is Verb.CREATE) or overlap(waiting, new):
+        return False
+    return (waiting.registration or 0) > (new.registration or 0) > 0
+
+
 class Scheduler:
     """Everything here happens in the event loop; the journal has decided before what is superseded.
 
@@ -71,16 +78,27 @@ class Scheduler:
         """To be called before any command is taken: ends what an earlier agent has left and runs its commands again."""
         await end_runs(await self._journal.ids())
         await self._journal.close_superseded()
-        self._waiting = await self._journal.unfinished()
+        for command in await self._journal.unfinished():
+            self._stand_in_line(command)
         self._pump()
 
     def submit(self, command: Command, superseded: Collection[UUID]) -> None:
         self._waiting = [waiting for waiting in self._waiting if waiting.id not in superseded]
-        self._waiting.append(command)
+        self._stand_in_line(command)
         for run in self._runs.values():
             if run.concerns(command) and (run.in_tail or run.command.id in superseded):
                 self._cancel(run)
         self._pump()
+
+    def _stand_in_line(self, command: Command) -> None:
+        """Behind all others, but for a lab: that stands before those of people who have registered later.
+
+        Commands of a crowd are sent many at a time and overtake each other on their way.
+        """
+        place = len(self._waiting)
+        while place and _registered_later(self._waiting[place - 1], command):
+            place -= 1
+        self._waiting.insert(place, command)
 
     def occupied_by(self, command: UUID) -> bool:
         """Whether the command, or its tail, runs."""

@@ -28,6 +28,26 @@ async def test_who_comes_into_a_line_is_told_how_many_are_before(agent: Agent) -
     assert types[:3] == [EventType.ACCEPTED, "queued", "account"]
 
 
+async def test_who_registered_first_gets_his_lab_first_whatever_came_first(agent: Agent) -> None:
+    agent.delivery.held |= {1, 2}
+    for student in (1, 2):
+        await agent.send(a_command(student=student))
+    late, early, cleanup, between = (
+        a_command(student=3, registration=30),
+        a_command(student=4, registration=10),
+        a_command(Verb.CLEANUP, student=5),
+        a_command(student=6, registration=20),
+    )
+    for command in (late, early, cleanup, between):
+        await agent.send(command)
+    await until(lambda: bool(queued(agent, late) and queued(agent, early)))
+    assert [queued(agent, each)[0].message for each in (late, early)] == ["2 labs are prepared before yours"] * 2
+    agent.delivery.let_go.set()
+    await until(lambda: all(agent.reporter.ended(command) for command in (late, early, cleanup, between)))
+    made = [seat for verb, seat in agent.delivery.calls if verb == "create"][2:]
+    assert made == [4, 3, 6], "a lab that stands behind something else waits for it"
+
+
 async def test_only_those_who_wait_for_a_lab_are_told(agent: Agent) -> None:
     agent.delivery.held |= {1, 2}
     for student in (1, 2):

@@ -105,4 +105,4 @@ def _finish(api: Api, row: dict[str, Any], placement: Mapping[str, Any], target:
         api.patch(f"{path}/{target}", {"closed": False, **kept})
         api.patch(f"{path}/{placement['location']}", {"closed": True})
     except Failure as failure:
-        row.update(moved=False, reason=failure.detail)
+        row.update(moved=False, reason=f"{failure.detail}; it has its seats at location {target} as well")

@@ -56,6 +56,7 @@ def environment(branding: Branding, public_url: str) -> Environment:
         moment=words.moment,
         number=words.number,
         period=words.period,
+        counted=words.counted,
         quoted=words.quoted,
         undelivered=undelivered,
         web_address=words.web_address,

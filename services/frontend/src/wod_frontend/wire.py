@@ -132,6 +132,7 @@ class Line(BaseModel):
 
     place: int | None
     length: int
+    counted_to: int
     moved_at: datetime | None
     waited_seconds: int | None
     offer_ends_at: datetime | None

@@ -54,6 +54,11 @@ def number(count: float) -> str:
     return format_decimal(count, locale=current().locale)
 
 
+def counted(count: int, most: int) -> str:
+    """``42``, or ``300+`` where no more than that were counted."""
+    return number(count) if count <= most else f"{number(most)}+"
+
+
 def took(span: timedelta) -> str:
     """How long a step took: ``0.03 s``, ``1.4 s``, ``12 s``, ``2 min 5 s``."""
     seconds = max(0.0, span.total_seconds())

@@ -104,6 +104,21 @@ async def test_hostile_words_are_shown_and_not_obeyed(admin: Visit, api: Api, ag
         assert "&lt;script&gt;alert(1)" in page, path
 
 
+async def test_the_first_page_tells_what_crowds_found_and_what_it_cost(
+    admin: Visit, api: Api, agent: AgentDouble
+) -> None:
+    waited = await api.value("SELECT count(*) FROM registrations WHERE waiting_since IS NOT NULL")
+    capacity = await api.value("SELECT capacity FROM placements")
+    await api.change("UPDATE placements SET capacity = 0")
+    joined = await api.register("crowd@example.org", wait=True)
+    await api.change("UPDATE placements SET capacity = :capacity", capacity=capacity)
+    assert joined.json()["state"] == "waiting"
+    page = await admin.see("/console")
+    assert f"{waited + 1} joined, " in page
+    assert " were made, 0 thrown away" in page
+    await api.http.post(f"/api/v1/registrations/{joined.json()['token']}/end")
+
+
 @pytest.mark.parametrize("formula", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "\uff1d1"])
 def test_a_formula_is_a_text_in_a_sheet(formula: str) -> None:
     assert str(defused(formula)).startswith("'")

@@ -27,19 +27,17 @@ WITH own AS (
     ORDER BY finished_at DESC LIMIT {_SAMPLE + 1}
 ), paced AS (
     SELECT created_at, finished_at, lag(finished_at) OVER (ORDER BY finished_at) AS before FROM made
+), costs AS (
+    SELECT before > created_at AS waited, extract(epoch FROM finished_at - greatest(created_at, before))::float AS cost
+    FROM paced WHERE before IS NOT NULL
 )
 SELECT (
     SELECT count(*) FROM commands AS c JOIN own ON c.location_id = own.location_id
     WHERE (c.created_at, c.id) < (own.created_at, own.id) AND verb = 'CREATE' AND {state_in(*OUTSTANDING)}
 ), (
-    SELECT CASE
-        WHEN count(*) FILTER (WHERE waited) >= {_FEWEST} THEN avg(cost) FILTER (WHERE waited)
-        WHEN count(*) >= {_FEWEST} THEN avg(cost)
-    END
-    FROM paced, LATERAL (
-        SELECT before > created_at, extract(epoch FROM finished_at - greatest(created_at, before))::float
-    ) AS one (waited, cost)
-    WHERE before IS NOT NULL
+    SELECT greatest(percentile_cont(0.5) WITHIN GROUP (ORDER BY cost), avg(cost) / 2) FROM costs
+    WHERE waited OR (SELECT count(*) FROM costs WHERE waited) < {_FEWEST}
+    HAVING count(*) >= {_FEWEST}
 )
 """)  # noqa: S608 - put together from constants
 

@@ -11,9 +11,10 @@ from wod_api_db.db import now
 from wod_api_db.locations.health import healthy
 from wod_api_db.mail.outbox import SEND_MAIL
 from wod_api_db.pauses.models import Pause
-from wod_api_db.registrations.models import HELD_ADDRESS, IN_LINE, WAITING, Registration
+from wod_api_db.registrations.models import HELD_ADDRESS, IN_LINE, Registration
 from wod_api_db.registrations.room import free, is_open, room
 from wod_api_db.registrations.seat_sql import compiled, free_seat, handing_over, job, open_workshop, placement
+from wod_api_db.waiting.repository import has_line
 from wod_api_db.workshops.models import Placement, Workshop
 
 PARAMETERS = {
@@ -203,7 +204,7 @@ def _wait() -> str:
 
 
 def _somebody_waits() -> str:
-    return compiled(select(exists().where(Registration.workshop_id == literal_column("workshop.id"), WAITING)))
+    return compiled(select(has_line(literal_column("workshop.id"))))
 
 
 def _given_elsewhere() -> str:

@@ -19,6 +19,7 @@ async def view(session: AsyncSession, registration: Registration) -> LineView | 
     return LineView(
         place=line.before + 1 if waits else None,
         length=line.length,
+        counted_to=repository.COUNTED_TO,
         waiting_since=registration.waiting_since,
         moved_at=line.moved_at,
         waited_seconds=int(line.waited.total_seconds()) if line.waited is not None else None,

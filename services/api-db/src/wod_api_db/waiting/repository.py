@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, ScalarSelect, and_, exists, func, literal, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from wod_api_db.db import now
 from wod_api_db.locations.health import healthy
@@ -25,12 +25,32 @@ RETIRED_FOR_GOOD = timedelta(hours=1)
 #: So many of those who were offered room last say how long one waits, and no older ones than of a day.
 _SAMPLE = 10
 _SAMPLE_AGE = timedelta(days=1)
+#: Everybody in a line asks for his place whenever something happens: who is farther behind is told so, not counted.
+COUNTED_TO = 300
 
 LAPSED = OFFERED & (Registration.offer_ends_at <= func.now())
 IN_VAIN = WAITING & (Registration.wait_ends_at <= func.now())
 OF_RETIRED = WAITING & exists().where(
     Workshop.id == Registration.workshop_id, Workshop.retired_at <= now - RETIRED_FOR_GOOD
 )
+
+
+def has_line(workshop_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    """Somebody waits for the workshop. By the first of them, in the very order of the line's index: to find just any,
+    PostgreSQL would rather read all rows from the oldest on, because so many of them wait.
+    """
+    first = (
+        select(Registration.id)
+        .where(Registration.workshop_id == workshop_id, WAITING)
+        .order_by(Registration.waiting_since, Registration.id)
+        .limit(1)
+    )
+    return first.correlate_except(Registration).scalar_subquery().is_not(None)
+
+
+#: Whether anybody waits, and whether anybody does of whom ``OF_RETIRED`` is true.
+LINES = select(func.min(Registration.wait_ends_at)).where(WAITING).scalar_subquery().is_not(None)
+RETIRED_WITH_LINE = exists().where(Workshop.retired_at <= now - RETIRED_FOR_GOOD, has_line(Workshop.id))
 
 
 def _gives() -> ColumnElement[bool]:
@@ -43,7 +63,7 @@ async def with_room_and_line(session: AsyncSession) -> Sequence[int]:
     query = (
         select(Placement.workshop_id)
         .join(Placement.workshop)
-        .where(exists().where(Registration.workshop_id == Workshop.id, WAITING), _gives(), room() > 0)
+        .where(has_line(Workshop.id), _gives(), room() > 0)
         .group_by(Placement.workshop_id)
         .order_by(Placement.workshop_id)
     )
@@ -120,13 +140,16 @@ async def is_unsent(session: AsyncSession, registration_id: int) -> bool:
 
 
 async def somebody_waits(session: AsyncSession, registration: Registration) -> bool:
-    query = select(exists().where(Registration.workshop_id == registration.workshop_id, WAITING))
+    query = select(has_line(literal(registration.workshop_id)))
     return bool((await session.execute(query)).scalar_one())
 
 
 @dataclass(frozen=True)
 class Line:
-    """Where somebody stands in it, and how it has moved lately. ``moved_at`` and ``waited`` are None: nobody knows."""
+    """Where somebody stands in it, and how it has moved lately. ``moved_at`` and ``waited`` are None: nobody knows.
+
+    ``before`` stops at ``COUNTED_TO``, ``length`` at one more.
+    """
 
     before: int
     length: int
@@ -137,9 +160,9 @@ class Line:
 async def line_of(session: AsyncSession, registration: Registration) -> Line:
     other = aliased(Registration)
     mine = (registration.waiting_since, registration.id)
-    line = select(func.count().filter(tuple_(Registration.waiting_since, Registration.id) < mine), func.count()).where(
-        Registration.workshop_id == registration.workshop_id, WAITING
-    )
+    everybody = (Registration.workshop_id == registration.workshop_id, WAITING)
+    earlier = tuple_(Registration.waiting_since, Registration.id) < mine
+    line = select(_counted(COUNTED_TO, *everybody, earlier), _counted(COUNTED_TO + 1, *everybody))
     latest = (
         select(other.offered_at, (other.offered_at - other.waiting_since).label("waited"))
         .where(other.workshop_id == registration.workshop_id, other.offered_at >= now - _SAMPLE_AGE)
@@ -151,3 +174,14 @@ async def line_of(session: AsyncSession, registration: Registration) -> Line:
     before, length = (await session.execute(line)).one()
     moved_at, waited = (await session.execute(moved)).one()
     return Line(before, length, moved_at, waited)
+
+
+def _counted(most: int, *conditions: ColumnElement[bool]) -> ScalarSelect[int]:
+    first = (
+        select(Registration.waiting_since)
+        .where(*conditions)
+        .order_by(Registration.waiting_since)
+        .limit(most)
+        .subquery()
+    )
+    return select(func.count()).select_from(first).scalar_subquery()

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 from visitor import BRIEF, TIGHT, Platform
 
 from wod_demo.settings import DemoSettings
@@ -16,6 +16,9 @@ from wod_demo.stack import Stack
 ROOT = Path(__file__).parents[2]
 SHARED = Path(os.environ.get("WOD_SHARED", ROOT.parent / "shared"))
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+
+# milliseconds; a busy machine with two cores needs a tenth of it
+expect.set_options(timeout=60_000)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,6 @@ TEACHER = {
     "role": "instructor",
     "password": "an-instructor-of-the-tests",
 }
-PATIENCE = 60_000  # milliseconds
 
 
 async def as_instructor(platform: Platform, page: Page) -> None:
@@ -64,7 +63,7 @@ async def invite(platform: Platform, page: Page) -> None:
 
 async def live(page: Page, text: str) -> None:
     """The table has it without the page being asked for again."""
-    await expect(page.locator("[data-part=people]")).to_contain_text(text, timeout=PATIENCE)
+    await expect(page.locator("[data-part=people]")).to_contain_text(text)
 
 
 @pytest.mark.timeout(240)
@@ -95,7 +94,7 @@ async def test_an_instructor_runs_a_class_from_the_booking_to_the_last_lab(
     await expect(page.get_by_role("status")).to_contain_text("The class is open.")
     await seat.goto(f"{platform.urls['portal']}/join/{code}")
     await fill_in(seat, PARTICIPANT)
-    await expect(seat.get_by_role("heading", level=1)).to_have_text("Your lab is running", timeout=PATIENCE)
+    await expect(seat.get_by_role("heading", level=1)).to_have_text("Your lab is running")
     token = seat.url.rsplit("/", 1)[1]
     username, password = await platform.credentials(PARTICIPANT)
     assert await platform.opens(username, password)
@@ -111,7 +110,7 @@ async def test_an_instructor_runs_a_class_from_the_booking_to_the_last_lab(
     await page.get_by_role("link", name="End all").click()
     await page.get_by_role("button", name="End all").click()
     await expect(page.get_by_role("status")).to_contain_text("The class is over.")
-    await expect(seat.get_by_role("heading", level=1)).to_have_text("Your session is over", timeout=PATIENCE)
+    await expect(seat.get_by_role("heading", level=1)).to_have_text("Your session is over")
     assert (await platform.cleaned(token))["state"] == "ended"
     assert not await platform.opens(username, password)
     await platform.mail(TEACHER["email"], "Your class is over")

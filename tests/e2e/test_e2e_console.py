@@ -10,8 +10,6 @@ from visitor import Platform, sign_in, until
 
 from wod_jupyterhub.testing import Browser as Student
 
-PATIENCE = 60_000  # milliseconds
-
 
 @pytest.mark.timeout(240)
 async def test_an_operator_follows_a_registration_and_takes_the_seat_back(platform: Platform, page: Page) -> None:

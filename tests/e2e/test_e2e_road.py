@@ -80,7 +80,7 @@ async def _ran(lab: Page, cell: Locator) -> bool | None:
     with suppress(AssertionError, TooSlow):
         await cell.locator(".cm-content").click(timeout=5_000)
         await lab.keyboard.press("Shift+Enter")
-        await expect(cell.locator(".jp-OutputArea-output").first).to_be_visible()
+        await expect(cell.locator(".jp-OutputArea-output").first).to_be_visible(timeout=5_000)
         return True
     return None
 

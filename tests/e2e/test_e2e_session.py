@@ -11,7 +11,6 @@ from playwright.async_api import Download, Page, expect
 from visitor import Platform, credentials_in, fill_in, link_in, register_in_browser, until
 
 ADDRESS = "sam@example.org"
-PATIENCE = 60_000  # milliseconds
 
 
 async def content(download: Download) -> str:
@@ -21,7 +20,7 @@ async def content(download: Download) -> str:
 @pytest.mark.timeout(240)
 async def test_the_buttons_of_a_session_do_what_they_say(platform: Platform, page: Page) -> None:
     token = await register_in_browser(page, platform.urls["portal"], "WKSHP-API101", ADDRESS)
-    await expect(page.get_by_role("heading", level=1)).to_have_text("Your lab is running", timeout=PATIENCE)
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Your lab is running")
     username, password = await platform.credentials(ADDRESS)
     clock = page.get_by_role("timer")
     await expect(clock).to_have_text(re.compile(r"^[12]:\d\d:\d\d$"))
@@ -77,7 +76,7 @@ async def _take_it_instead(platform: Platform, page: Page, token: str) -> str:
     await expect(page).to_have_url(re.compile("/workshops/WKSHP-Python101$"))
     assert (await platform.registration(token))["state"] == "ended"
     await fill_in(page, ADDRESS)
-    await expect(page.get_by_role("heading", level=1)).to_have_text("Your lab is running", timeout=PATIENCE)
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Your lab is running")
     assert (await platform.cleaned(token))["state"] == "ended"
     return page.url.rsplit("/", 1)[1]
 

@@ -4,9 +4,7 @@ import re
 
 import pytest
 from playwright.async_api import Page, expect
-from visitor import TIGHT, Platform, fill_in, link_in
-
-PATIENCE = 60_000  # milliseconds
+from visitor import TIGHT, Platform, fill_in, link_in, until
 
 
 @pytest.mark.timeout(240)
@@ -15,8 +13,12 @@ async def test_who_finds_no_seat_waits_is_offered_one_and_takes_it_with_one_clic
 ) -> None:
     holder = await platform.register(TIGHT, "holder@example.org")
     leaver = await platform.register(TIGHT, "leaver@example.org", wait=True)
-    await page.goto(f"{platform.urls['portal']}/workshops/{TIGHT}")
-    await expect(page.get_by_text("1 person waits already.")).to_be_visible()
+
+    async def told() -> bool | None:
+        await page.goto(f"{platform.urls['portal']}/workshops/{TIGHT}")
+        return await page.get_by_text("1 person waits already.").count() > 0 or None
+
+    await until(told, "the length of the line")
     await fill_in(page, "waiter@example.org", "Put me on the list")
     await expect(page.get_by_role("heading", level=1)).to_have_text("You are on the list")
     waiter = page.url.rsplit("/", 1)[1]
@@ -36,7 +38,7 @@ async def test_who_finds_no_seat_waits_is_offered_one_and_takes_it_with_one_clic
     await page.goto(link_in(await platform.mail("waiter@example.org", "A seat is free"), "/sessions/"))
     await page.get_by_role("button", name="Take the seat").click()
     await expect(page.get_by_role("status").filter(has_text="The seat is yours.")).to_be_visible()
-    await expect(page.get_by_role("heading", level=1)).to_have_text("Your lab is running", timeout=PATIENCE)
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Your lab is running")
     username, password = await platform.credentials("waiter@example.org")
     assert username == taken
     assert await platform.opens(username, password)

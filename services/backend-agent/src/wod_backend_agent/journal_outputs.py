@@ -4,7 +4,9 @@ import sqlite3
 from uuid import UUID
 
 from wod_backend_agent.journal_base import JournalBase
+from wod_backend_agent.journal_rows import read_state
 from wod_backend_agent.printed import ending
+from wod_common.commands import CommandState
 
 
 class OutputJournal(JournalBase):
@@ -14,6 +16,9 @@ class OutputJournal(JournalBase):
 
 
 def add_output(db: sqlite3.Connection, command: UUID, text: str) -> None:
+    """Of a command that has ended meanwhile nobody will report it."""
+    if read_state(db, command) is not CommandState.RUNNING:
+        return
     row = db.execute("SELECT text FROM outputs WHERE command = ?", (str(command),)).fetchone()
     whole = f"{row['text']}\n{text}" if row else text
     db.execute("INSERT OR REPLACE INTO outputs (command, text) VALUES (?, ?)", (str(command), ending(whole)))

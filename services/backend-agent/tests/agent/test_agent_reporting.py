@@ -88,6 +88,7 @@ async def test_what_was_printed_goes_with_the_last_report_and_stays_no_longer(
 ) -> None:
     api, command = ApiDb(), a_command()
     await reporting.journal.accept(command, SEALER.seal("a seat's password"))
+    await reporting.journal.begin(command.id)
     await reporting.journal.keep_output(command.id, "of a run that a crash has cut off")
     await reporting.journal.begin(command.id)
     await reporting.journal.keep_output(command.id, "TASK [Clean a seat]\nchanged")
@@ -101,6 +102,7 @@ async def test_what_was_printed_goes_with_the_last_report_and_stays_no_longer(
         None,
         "TASK [Clean a seat]\nchanged\nHOOK [create-WKSHP-API101.sh] exit 0, 0.25 s\nmade the account\n",
     ]
+    await reporting.journal.keep_output(command.id, "of something that came too late")
     with closing(sqlite3.connect(tmp_path / "journal.sqlite")) as journal:
         assert journal.execute("SELECT count(*) FROM outputs").fetchone() == (0,)
 
@@ -112,6 +114,7 @@ async def test_an_api_db_that_does_not_know_the_output_gets_the_report_without_i
     api.answers = [200, 422]
     async with served(api.app, port):
         await reporting.journal.accept(command, None)
+        await reporting.journal.begin(command.id)
         await reporting.journal.keep_output(command.id, "TASK [Clean a seat]")
         await reporting.journal.fail(command.id, "no room on the disk", 1.0)
         await until(lambda: api.types(command.id) == ["accepted", "failed"])

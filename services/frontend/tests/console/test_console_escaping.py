@@ -102,7 +102,7 @@ def _paths(rows: dict[str, object]) -> list[str]:
     names = (
         "registrations classes workshops locations students commands mails notices pauses announcements accounts audit"
     )
-    number, nobody = rows["registration"], "4"
+    number = rows["registration"]
     return [
         "/console",
         *(f"/console/{name}" for name in names.split()),
@@ -113,7 +113,6 @@ def _paths(rows: dict[str, object]) -> list[str]:
         f"/console/classes/{rows['taught']}/poster",
         "/console/workshops/WKSHP-API101",
         "/console/locations/1",
-        f"/console/accounts/{nobody}",
         f"/console/acts/end?id={number}",
         f"/console/acts/change-class?id={rows['taught']}",
         "/console/acts/new-class",

@@ -254,7 +254,7 @@ ACCOUNTS = Listing(
     one="/api/v1/accounts/{id}",
     columns=(
         Column("username", later("Account"), "account", of="id"),
-        Column("role", later("Role"), "strong"),
+        Column("role", later("Role"), "choice"),
         Column("email", later("E-mail")),
         Column("location_id", later("Location"), "location"),
         Column("created_at", later("Since"), "moment"),

@@ -178,7 +178,7 @@ def appliance(there: Installation, machine: Machine) -> None:
     key = there.call("ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519 <<< y >/dev/null; cat ~/.ssh/id_ed25519.pub")
     machine.call(f"echo '{key}' > ~/.ssh/authorized_keys")
     there.call("ssh-keyscan -p 2222 127.0.0.1 >> ~/.ssh/known_hosts")
-    host = "    appliance1: {ansible_host: 127.0.0.1, ansible_port: 2222}"
+    host = "    appliance1: {ansible_host: 127.0.0.1, ansible_port: 2222, ansible_user: root}"
     there.call(f"sed -i '/^appliance:/,/hosts:/ s/hosts: {{}}/hosts:\\n{host}/' {INVENTORY}")
     there.play("install_appliance.yml")
     if any(there.play("check_appliance.yml")):

@@ -1,6 +1,7 @@
 """The portal as a process of its own, against its tests' double of the api-db in this one, with a full catalogue."""
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -49,13 +50,18 @@ async def portal(api_url: str) -> AsyncIterator[tuple[str, psutil.Process]]:
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
     )
+    try:
+        await _answers(url)
+        yield url, psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def _answers(url: str) -> None:
     async with httpx.AsyncClient() as client:
         while True:
-            try:
+            with contextlib.suppress(httpx.TransportError):
                 await client.get(f"{url}/healthz")
-                break
-            except httpx.TransportError:
-                await asyncio.sleep(0.1)  # poll: it starts in another process
-    yield url, psutil.Process(process.pid)
-    process.terminate()
-    await process.wait()
+                return
+            await asyncio.sleep(0.1)  # poll: it starts in another process

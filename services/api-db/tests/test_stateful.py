@@ -7,6 +7,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -103,9 +104,11 @@ UNEVEN_COUNTS = {
 class Platform(Teaching):
     """The rules act on ``world``; the invariants look into the rows after each."""
 
-    @initialize(reset=st.booleans())
-    def begin(self, reset: bool) -> None:
+    @initialize(reset=st.booleans(), taught=st.integers(0, 3))
+    def begin(self, reset: bool, taught: int) -> None:
         self.run(self.world.begin())
+        if taught:
+            self.book(seats=taught, speaker=False, ahead=timedelta(), location=1)
         self.run(self.world.api.change("UPDATE workshops SET reset = :reset", reset=reset))
 
     # visitors

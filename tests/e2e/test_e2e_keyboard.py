@@ -67,10 +67,13 @@ async def test_with_the_keyboard_alone_a_visitor_goes_from_the_first_page_to_the
     await expect(page.get_by_role("timer")).to_be_visible()
     username, password = await platform.credentials(ADDRESS)
 
+    await platform.fall_asleep(username)
     await tab_to(page, "Open the lab")
     async with page.expect_popup() as opening:
         await page.keyboard.press("Enter")
     await _sign_in(await opening.value, username, password)
+    async with platform.hub() as hub:
+        assert await hub.runs_server(username)
     await page.bring_to_front()
     await tab_to(page, "End the session now")
     await page.keyboard.press("Enter")

@@ -3,7 +3,8 @@
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,7 +12,9 @@ from typing import Any, TypeVar
 import asyncpg
 import httpx
 from playwright.async_api import Page, expect
+from pydantic import SecretStr
 
+from wod_backend_agent.hub_client import JupyterHub
 from wod_demo.postgres import Postgres
 from wod_demo.stack import Stack
 from wod_jupyterhub.testing import Browser as Student
@@ -111,6 +114,28 @@ class Platform:
         answer = await student.sign_in(password)
         await student.close()
         return answer.status_code == httpx.codes.FOUND
+
+    @asynccontextmanager
+    async def hub(self) -> AsyncIterator[JupyterHub]:
+        """As the agent speaks to it."""
+        token = SecretStr(self.stack.state.secrets().hub_token)
+        async with JupyterHub(url=self.urls["hub"], token=token) as hub:
+            yield hub
+
+    async def fall_asleep(self, username: str) -> None:
+        """As a lab does that nobody uses: its server is stopped, its files stay."""
+        async with self.hub() as hub:
+
+            async def runs() -> bool | None:
+                return await hub.runs_server(username) or None
+
+            async def stopped() -> bool | None:
+                # again where the agent is still about to start it for its new holder
+                await hub.stop_server(username)
+                return not await hub.runs_server(username) or None
+
+            await until(runs, "the server")
+            await until(stopped, "its end")
 
     async def seat_state(self, username: str) -> str:
         return next(str(row["state"]) for row in await self.operator("students") if row["username"] == username)

@@ -84,7 +84,9 @@ class JupyterHub:
             raise self._refused(f"wipe the storage of {username}", answer)
 
     async def runs_server(self, username: str) -> bool:
-        return bool(await self._server(username))
+        server = await self._server(username)
+        # the hub knows one that was stopped, too
+        return bool(server.get("ready") or server.get("pending"))
 
     async def ready(self) -> str:
         answer = await self._call("GET", "/api/")

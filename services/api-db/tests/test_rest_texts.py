@@ -22,7 +22,7 @@ LOCATION = {
 }
 REPORT = {"number": 1, "at": "2026-11-23T10:00:00Z", "type": "done"}
 #: A NUL in a program's output is taken out, so that the report is not lost.
-OUTPUT = {"step": "account", "message": "made", "error": "core dumped"}
+OUTPUT = {"step": "account", "message": "made", "error": "core dumped", "output": "TASK [account]"}
 HEARTBEAT = {"hub": True} | dict.fromkeys(
     (
         "waiting",
@@ -80,6 +80,7 @@ BODIES: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "registrations/{token}/address", {"email": "bob@example.org", "browser_key": "k" * 32}),
     ("PUT", "pauses", {"workshop": "WKSHP-API101", "text": "Back soon."}),
     ("POST", "announcements", {"workshop": "WKSHP-API101", "text": "Back soon."}),
+    ("POST", "mails/test", {"recipient": "ada@example.org"}),
     ("POST", "persons/export", {"email": "ada@example.org"}),
     ("POST", "persons/erase", {"email": "ada@example.org"}),
     ("POST", "workshops/WKSHP-API101/placements", {"location": 1, "first": 1, "last": 2, "capacity": 1}),

@@ -74,6 +74,7 @@ _ARGUMENTS: dict[tuple[str, ...], list[str]] = {
     ("class", "book"): ["WKSHP-A", "--seats", "2", "--from", "2026-12-01T09:00", "--until", "2026-12-01T10:00"],
     ("class", "change"): ["1", "--title", "x"],
     ("class", "open"): ["1"],
+    ("class", "new-code"): ["1"],
     ("class", "end"): ["1"],
     ("class", "participants"): ["1"],
     ("class", "help-done"): ["1", "2"],

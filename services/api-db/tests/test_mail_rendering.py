@@ -183,6 +183,19 @@ def test_before_the_clock_starts_the_mail_names_the_duration_alone() -> None:
     assert "None" not in text
 
 
+@pytest.mark.parametrize(
+    ("template", "says"),
+    [
+        ("welcome", "within a minute. The lab is yours until the class is over.\r\n\r\nWatch"),
+        ("credentials", "It is yours until the class is over, "),
+    ],
+)
+def test_a_lab_of_a_class_ends_with_it(template: str, says: str) -> None:
+    message = mail(template, context(duration=None))
+    assert says in part(message, "plain")
+    assert "until the class is over" in _Page(part(message, "html")).text
+
+
 def test_markup_in_a_name_stays_text() -> None:
     page = _Page(part(mail("welcome", context(recipient_name="Ada <script>", workshop_name="<img src=x>")), "html"))
     assert "Hello Ada <script>," in page.text

@@ -15,6 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import AnyHttpUrl, SecretStr
 
+from wod_frontend import pages
 from wod_frontend.app import create_app
 from wod_frontend.settings import Settings
 
@@ -106,3 +107,16 @@ class FilledForm:
 @pytest.fixture
 def form(visitor: httpx.AsyncClient) -> FilledForm:
     return FilledForm(visitor)
+
+
+@pytest.fixture
+def no_escaping(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For portals that are made from now on."""
+    made = pages.environment
+
+    def unescaped(*given: object) -> object:
+        jinja = made(*given)  # type: ignore[arg-type]  # as they came
+        jinja.autoescape = False
+        return jinja
+
+    monkeypatch.setattr(pages, "environment", unescaped)

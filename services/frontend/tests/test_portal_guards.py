@@ -8,7 +8,7 @@ from pydantic import AnyHttpUrl, SecretStr
 from services.frontend.tests.conftest import serve
 from services.frontend.tests.portal_double import TOKEN, AlreadyRegistered, ApiDouble, workshop
 
-from wod_frontend import acting, pages, security
+from wod_frontend import acting, security
 from wod_frontend.app import create_app
 from wod_frontend.csrf import FormGuard
 from wod_frontend.settings import Settings
@@ -33,18 +33,6 @@ def no_form_guard(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def no_headers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(security, "HEADERS", {})
-
-
-@pytest.fixture
-def no_escaping(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = pages.environment
-
-    def unescaped(*given: object) -> object:
-        jinja = made(*given)  # type: ignore[arg-type]  # as they came
-        jinja.autoescape = False
-        return jinja
-
-    monkeypatch.setattr(pages, "environment", unescaped)
 
 
 @pytest.mark.usefixtures("no_form_guard")

@@ -15,7 +15,6 @@ from services.frontend.tests.portal_double import BADGE, START, TOKEN, ApiDouble
 from starlette.routing import BaseRoute
 
 from wod_api_db.badges.schemas import BadgeView
-from wod_frontend import pages
 from wod_frontend.app import create_app
 from wod_frontend.csrf import FormGuard
 from wod_frontend.settings import Settings
@@ -136,17 +135,8 @@ async def test_what_others_write_is_read_on_every_page_and_run_on_none(
     assert fields - set(re.findall(r"&lt;script&gt;hit\(&#39;([\w.]+)", text)) == set()
 
 
-async def test_without_escaping_each_of_them_is_a_script(
-    api_url: str, api: ApiDouble, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = pages.environment
-
-    def unescaped(*given: object) -> object:
-        jinja = made(*given)  # type: ignore[arg-type]  # as they came
-        jinja.autoescape = False
-        return jinja
-
-    monkeypatch.setattr(pages, "environment", unescaped)
+@pytest.mark.usefixtures("no_escaping")
+async def test_without_escaping_each_of_them_is_a_script(api_url: str, api: ApiDouble) -> None:
     fields = poison(api)
     settings = SETTINGS.model_copy(update={"api_url": AnyHttpUrl(api_url)})
     async with serve(create_app(settings)) as url, httpx.AsyncClient(base_url=url) as client:

@@ -12,7 +12,7 @@ from pydantic import AnyHttpUrl, SecretStr
 from services.frontend.tests.conftest import serve
 from services.frontend.tests.portal_double import TOKEN, ApiDouble, workshop
 
-from wod_frontend import pages, security
+from wod_frontend import security
 from wod_frontend.app import create_app
 from wod_frontend.csrf import COOKIE, FormGuard
 from wod_frontend.settings import Settings
@@ -42,29 +42,18 @@ async def opened(chromium: Browser, api_url: str) -> AsyncIterator[Page]:
         await context.close()
 
 
-def no_escaping(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = pages.environment
-
-    def unescaped(*given: object) -> object:
-        jinja = made(*given)  # type: ignore[arg-type]  # as they came
-        jinja.autoescape = False
-        return jinja
-
-    monkeypatch.setattr(pages, "environment", unescaped)
-
-
 async def hit(page: Page) -> bool:
     await page.goto("/workshops")
     return bool(await page.evaluate("window.hit"))
 
 
 async def test_a_script_that_gets_into_a_page_is_run_only_without_escaping_and_policy(
-    chromium: Browser, api_url: str, api: ApiDouble, monkeypatch: pytest.MonkeyPatch
+    chromium: Browser, api_url: str, api: ApiDouble, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     api.workshops = [workshop(name=SCRIPT)]
     async with opened(chromium, api_url) as page:
         assert not await hit(page)
-    no_escaping(monkeypatch)
+    request.getfixturevalue("no_escaping")
     async with opened(chromium, api_url) as page:
         refused: list[str] = []
         page.on("console", lambda said: refused.append(said.text) if "Content Security Policy" in said.text else None)

@@ -14,7 +14,6 @@ from pydantic import AnyHttpUrl, SecretStr
 from services.frontend.tests.conftest import serve
 from services.frontend.tests.console.console_kit import Visit, running
 
-from wod_frontend import pages
 from wod_frontend.app import create_app
 from wod_frontend.settings import Settings
 
@@ -140,20 +139,10 @@ async def test_what_people_write_is_read_on_every_page_and_run_on_none(admin: Vi
     assert _all() - read(seen) == set()
 
 
+@pytest.mark.usefixtures("no_escaping")
 async def test_without_escaping_each_of_them_is_a_script(
-    backend: tuple[Api, str],
-    sessions: dict[str, httpx.Cookies],
-    poisoned: list[str],
-    monkeypatch: pytest.MonkeyPatch,
+    backend: tuple[Api, str], sessions: dict[str, httpx.Cookies], poisoned: list[str]
 ) -> None:
-    made = pages.environment
-
-    def unescaped(*given: object) -> object:
-        jinja = made(*given)  # type: ignore[arg-type]  # as they came
-        jinja.autoescape = False
-        return jinja
-
-    monkeypatch.setattr(pages, "environment", unescaped)
     settings = Settings(api_url=AnyHttpUrl(backend[1]), secret=SecretStr("only-for-the-tests-of-the-console"))
     async with (
         serve(create_app(settings)) as url,

@@ -1,6 +1,6 @@
 """What a mail may say: the registration, the brand, and the mail's own data as the templates' context."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -105,7 +105,8 @@ def _registration_context(
         starts_at=registration.ready_at,
         ends_at=registration.ends_at if again else _promised_end(registration, template),
         kept_until=registration.no_show_at or registration.ends_at,
-        duration=_length(registration),
+        # a lab of a class ends with it; counted from its own beginning, it would be another time at each try
+        duration=registration.duration if registration.class_ends_at is None else None,
         offer_limit=registration.offer_limit,
         offer_ends_at=registration.offer_ends_at if template == "offer" else None,
         completion=registration.completion,
@@ -118,13 +119,6 @@ def _registration_context(
 
 def _offered_until(registration: Registration) -> str | None:
     return registration.offer_ends_at.isoformat() if registration.offer_ends_at else None
-
-
-def _length(registration: Registration) -> timedelta:
-    """Of a lab that belongs to a class: what is left of it."""
-    if registration.class_ends_at is None or registration.ready_at is None:
-        return registration.duration
-    return max(timedelta(), registration.class_ends_at - registration.ready_at)
 
 
 def _sealed_password(registration: Registration) -> str | None:

@@ -88,6 +88,7 @@ class MailContext(Context):
     ends_at: AwareDatetime | None = None
     #: reminder: until when the seat waits for its person
     kept_until: AwareDatetime | None = None
+    #: None for a lab of a class
     duration: timedelta | None = None
     #: of one that waits: how long an offer is kept; offer: until when this one is
     offer_limit: timedelta | None = None

@@ -114,6 +114,7 @@ def prepare(room: Path, names: list[str]) -> None:
     (etc / "resolv.conf").write_text("nameserver 10.0.2.3\n")
     (etc / "apt/sources.list").write_text(SOURCES)
     (etc / "machine-id").write_text("")
+    # where the caller's network has an index of its own; none is named here
     index = os.environ.get("PIP_INDEX_URL")
     lines = ["[global]", "timeout = 120", *([f"index-url = {index}"] if index else [])]
     if AUTHORITIES.is_file():
@@ -171,7 +172,7 @@ def _child_of(holder: int) -> int:
     ):
         if time.monotonic() > deadline:
             raise Wrong("unshare has started nothing")
-        time.sleep(0.05)
+        time.sleep(0.05)  # poll: the kernel tells nobody that a process has a child
     return int(found[0])
 
 
@@ -182,7 +183,7 @@ def _until_up(machine: Machine, room: Path) -> None:
     ):
         if time.monotonic() > deadline:
             raise Wrong(f"the machine did not come up:\n{(room / 'boot.log').read_text(errors='replace')[-3000:]}")
-        time.sleep(0.5)
+        time.sleep(0.5)  # poll: before its bus is up there is nobody to ask for a word
     # a degraded one is up as well: it has no hardware
     with suppress(Wrong):
         machine.call("systemctl is-system-running --wait")
@@ -212,4 +213,4 @@ def _forget_cgroups(own: str) -> None:
         if time.monotonic() > deadline:
             say(f"not removed, for somebody is still in: {', '.join(map(str, left))}")
             return
-        time.sleep(0.1)
+        time.sleep(0.1)  # poll: a control group is free some moments after its last process

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import re
+import shutil
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -13,6 +14,7 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from playwright.async_api import Browser, async_playwright
 from pydantic import AnyHttpUrl, SecretStr
 
 from wod_frontend import pages
@@ -23,6 +25,9 @@ from wod_frontend.settings import Settings
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from services.frontend.tests.portal_double import ApiDouble, api_app
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 
 
 class _Server(uvicorn.Server):
@@ -120,3 +125,13 @@ def no_escaping(monkeypatch: pytest.MonkeyPatch) -> None:
         return jinja
 
     monkeypatch.setattr(pages, "environment", unescaped)
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("NO CHROMIUM: no browser has seen the pages")
+    async with async_playwright() as playwright:
+        running = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield running
+        await running.close()

@@ -1,29 +1,16 @@
 """The portal in a real browser: a deployment followed live, and axe-core on every page."""
 
 import re
-import shutil
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 from services.frontend.tests.portal_double import BADGE, CODE, OPTOUT, TOKEN, AlreadyRegistered, ApiDouble, workshop
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 SESSION = f"/sessions/{TOKEN}"
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="NO CHROMIUM: the portal was not seen by any browser")
-
-
-@pytest.fixture(scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        running = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield running
-        await running.close()
 
 
 @pytest.fixture

@@ -1,13 +1,12 @@
 """What a real browser makes of the guards: a script in a page, the cookies, the address, a frame; and without each guard."""
 
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
-from playwright.async_api import Browser, Page, Request, async_playwright
+from playwright.async_api import Browser, Page, Request
 from pydantic import AnyHttpUrl, SecretStr
 from services.frontend.tests.conftest import serve
 from services.frontend.tests.portal_double import TOKEN, ApiDouble, workshop
@@ -17,27 +16,15 @@ from wod_frontend.app import create_app
 from wod_frontend.csrf import COOKIE, FormGuard
 from wod_frontend.settings import Settings
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 SCRIPT = "<script>window.hit = 1</script><img src='/none' onerror='window.hit = 1'>"
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="NO CHROMIUM: no browser has judged the portal's guards")
-
-
-@pytest.fixture(scope="module")
-async def chromium() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        running = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield running
-        await running.close()
 
 
 @asynccontextmanager
-async def opened(chromium: Browser, api_url: str) -> AsyncIterator[Page]:
+async def opened(browser: Browser, api_url: str) -> AsyncIterator[Page]:
     """A portal of its own, made with whatever guards are there at the moment."""
     settings = Settings(api_url=AnyHttpUrl(api_url), secret=SecretStr("only-for-the-tests-of-the-portal"))
     async with serve(create_app(settings)) as url:
-        context = await chromium.new_context(base_url=url)
+        context = await browser.new_context(base_url=url)
         yield await context.new_page()
         await context.close()
 
@@ -48,19 +35,19 @@ async def hit(page: Page) -> bool:
 
 
 async def test_a_script_that_gets_into_a_page_is_run_only_without_escaping_and_policy(
-    chromium: Browser, api_url: str, api: ApiDouble, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    browser: Browser, api_url: str, api: ApiDouble, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     api.workshops = [workshop(name=SCRIPT)]
-    async with opened(chromium, api_url) as page:
+    async with opened(browser, api_url) as page:
         assert not await hit(page)
     request.getfixturevalue("no_escaping")
-    async with opened(chromium, api_url) as page:
+    async with opened(browser, api_url) as page:
         refused: list[str] = []
         page.on("console", lambda said: refused.append(said.text) if "Content Security Policy" in said.text else None)
         assert not await hit(page)
         assert len(refused) >= 2
     monkeypatch.setattr(security, "HEADERS", {})
-    async with opened(chromium, api_url) as page:
+    async with opened(browser, api_url) as page:
         assert await hit(page)
 
 
@@ -85,21 +72,21 @@ async def framed(page: Page) -> bool:
 
 
 async def test_the_personal_address_is_told_to_nobody_and_framed_by_nobody_but_without_the_headers(
-    chromium: Browser, api_url: str, api: ApiDouble, monkeypatch: pytest.MonkeyPatch
+    browser: Browser, api_url: str, api: ApiDouble, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with opened(chromium, api_url) as page:
+    async with opened(browser, api_url) as page:
         assert await told(page) == set()
         assert not await framed(page)
     monkeypatch.setattr(security, "HEADERS", {})
-    async with opened(chromium, api_url) as page:
+    async with opened(browser, api_url) as page:
         assert any(TOKEN in referrer for referrer in await told(page))
         assert await framed(page)
 
 
 async def test_no_script_reads_the_cookies_but_where_they_are_set_without_their_flags(
-    chromium: Browser, api_url: str, api: ApiDouble, monkeypatch: pytest.MonkeyPatch
+    browser: Browser, api_url: str, api: ApiDouble, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with opened(chromium, api_url) as page:
+    async with opened(browser, api_url) as page:
         await page.goto("/workshops/WKSHP-API101")
         assert COOKIE in {one["name"] for one in await page.context.cookies()}
         assert await page.evaluate("document.cookie") == ""
@@ -108,6 +95,6 @@ async def test_no_script_reads_the_cookies_but_where_they_are_set_without_their_
         response.set_cookie(COOKIE, guard.nonce(request))  # type: ignore[attr-defined,arg-type]  # the real ones
 
     monkeypatch.setattr(FormGuard, "remember", remember)
-    async with opened(chromium, api_url) as page:
+    async with opened(browser, api_url) as page:
         await page.goto("/workshops/WKSHP-API101")
         assert COOKIE in await page.evaluate("document.cookie")

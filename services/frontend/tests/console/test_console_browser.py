@@ -1,28 +1,13 @@
 """The console in a real browser: axe-core on each page in both languages, light and dark; by keyboard; on a telephone."""
 
-import shutil
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 from api_support import AgentDouble, Api
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, expect
 from services.frontend.tests.console.console_kit import Visit, one_of_each, running
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="NO CHROMIUM: the console was not seen by any browser")
-
-
-@pytest.fixture(scope="session")
-async def console_browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        opened = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield opened
-        await opened.close()
 
 
 async def opened(
@@ -49,7 +34,7 @@ async def violations(page: Page) -> list[Any]:
 
 @pytest.mark.timeout(300)
 async def test_every_page_is_accessible_and_fits(
-    console_browser: Browser,
+    browser: Browser,
     console_url: str,
     sessions: dict[str, httpx.Cookies],
     api: Api,
@@ -63,7 +48,7 @@ async def test_every_page_is_accessible_and_fits(
     each_kind = [path for path in every if path.removeprefix("/console/") not in alike]
     for scheme, locale, width, looked in (("light", "en", 1440, every), ("dark", "fr", 360, each_kind)):
         context, page = await opened(
-            console_browser,
+            browser,
             console_url,
             sessions["operator"],
             color_scheme=scheme,
@@ -84,10 +69,10 @@ async def test_every_page_is_accessible_and_fits(
 
 
 async def test_a_session_is_ended_by_keyboard_alone(
-    console_browser: Browser, console_url: str, api: Api, agent: AgentDouble
+    browser: Browser, console_url: str, api: Api, agent: AgentDouble
 ) -> None:
     number = await running(api, agent, "keys@example.org", name="Keys")
-    context, page = await opened(console_browser, console_url, locale="en")
+    context, page = await opened(browser, console_url, locale="en")
     await page.goto(f"/console/registrations/{number}")
     await page.get_by_label("User name").focus()
     await page.keyboard.type("mo")
@@ -117,10 +102,10 @@ async def tab_to(page: Page, name: str) -> None:
 
 
 async def test_the_overview_catches_up_and_keeps_what_is_open(
-    console_browser: Browser, console_url: str, sessions: dict[str, httpx.Cookies], api: Api, agent: AgentDouble
+    browser: Browser, console_url: str, sessions: dict[str, httpx.Cookies], api: Api, agent: AgentDouble
 ) -> None:
     await running(api, agent, "before@example.org")
-    context, page = await opened(console_browser, console_url, sessions["operator"], locale="en")
+    context, page = await opened(browser, console_url, sessions["operator"], locale="en")
     await page.goto("/console")
     await page.locator("[data-part=workshops] summary").click()
     await api.change("INSERT INTO notices (kind, text) VALUES ('seen', 'The hall is warm.')")
